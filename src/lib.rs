@@ -6,3 +6,4 @@ pub mod units;
 pub mod api;
 pub mod model;
 pub mod actuators;
+pub mod admin;
