@@ -1,1 +1,9 @@
-//! docktor
+//! docktor: an autoscaler for Docker Compose, Swarm and systemd that explains every decision.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod units;
+pub mod api;
+pub mod model;
+pub mod actuators;
+pub mod admin;

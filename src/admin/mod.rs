@@ -1,0 +1,3 @@
+//! What an operator may ask or order. Every screen (client, API, sidecar) goes through here.
+
+pub mod view;

@@ -1,0 +1,116 @@
+//! The read model that every screen shares: a policy with its status, in Kubernetes' form.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::policy::{Mode, PolicySpec};
+use crate::api::status::{DecisionRecord, Status};
+use crate::units::{Duration, Timestamp};
+
+/// A policy as `docktorctl get policy NAME -o yaml` and the API show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyView {
+    /// `docktor.dev/v1`.
+    pub api_version: String,
+    /// `ScalingPolicy`.
+    pub kind: String,
+    /// Name, labels, generation, age.
+    pub metadata: ViewMetadata,
+    /// The spec as it was written; absent where it never could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<PolicySpec>,
+    /// The spec with profile and defaults laid under it; what `describe` prints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<PolicySpec>,
+    /// How it fares.
+    pub status: Status,
+    /// The mode in force: the spec's, or the one that a person set while running.
+    pub mode: Mode,
+    /// A person's hold, while one is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldView>,
+    /// Metrics with their thresholds, in the order of the rules, for tables.
+    #[serde(default)]
+    pub signals: Vec<Signal>,
+    /// The mistakes of the present text, rendered with file, line, column, path and snippet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<String>,
+    /// The latest decisions that changed something or were kept from it, oldest first; bounded.
+    #[serde(default)]
+    pub decisions: Vec<DecisionRecord>,
+}
+
+/// Name, labels, generation, age.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ViewMetadata {
+    /// The policy's name.
+    pub name: String,
+    /// For selection.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// For people and other programs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// docktor's own counter of spec changes.
+    pub generation: u64,
+    /// When docktor first saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation_timestamp: Option<Timestamp>,
+}
+
+/// A metric of a rule with its threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signal {
+    /// The metric's full name.
+    pub metric: String,
+    /// Its present value; absent while missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// What it is compared with.
+    pub threshold: f64,
+}
+
+/// In which direction a hold keeps the count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum HoldDirection {
+    /// No scale-up.
+    Up,
+    /// No scale-down.
+    Down,
+    /// Neither.
+    Both,
+}
+
+/// A person's hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldView {
+    /// Which direction it stops.
+    pub direction: HoldDirection,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Why, in the person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who, as the socket or the token told.
+    pub by: String,
+}
+
+/// What a person asks to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HoldRequest {
+    /// For how long.
+    #[serde(rename = "for")]
+    pub hold_for: Duration,
+    /// Which direction; both by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<HoldDirection>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

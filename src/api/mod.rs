@@ -1,0 +1,66 @@
+//! The YAML contract, `docktor.dev/v1`: what people write, as types. Pure.
+//!
+//! The types hold what was written: a field that is not there is `None`, so that a profile can fill
+//! it. `effective` lays the profile and the defaults under a policy; nothing further in looks at
+//! the written form again.
+
+pub mod behavior;
+pub mod budget;
+pub mod condition;
+pub mod metric;
+pub mod notifier;
+pub mod policy;
+pub mod profile;
+pub mod resources;
+pub mod secret;
+pub mod status;
+pub mod target;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The one API version of this build.
+pub const API_VERSION: &str = "docktor.dev/v1";
+
+/// What every document carries besides its `spec`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metadata {
+    /// Unique among the documents of its kind in the folder; an RFC 1123 label.
+    #[schemars(regex(pattern = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
+    pub name: String,
+    /// For selection: `docktorctl get policies -l tier=front`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// For people and other programs; docktor does not read them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// One document of the policy folder.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Document {
+    /// How one workload is scaled.
+    ScalingPolicy(policy::ScalingPolicy),
+    /// Named defaults.
+    ScalingProfile(profile::ScalingProfile),
+    /// What all policies of the host may use together.
+    HostBudget(budget::HostBudget),
+    /// Where events are told.
+    Notifier(notifier::Notifier),
+}
+
+impl Document {
+    /// Name and labels.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        match self {
+            Self::ScalingPolicy(it) => &it.metadata,
+            Self::ScalingProfile(it) => &it.metadata,
+            Self::HostBudget(it) => &it.metadata,
+            Self::Notifier(it) => &it.metadata,
+        }
+    }
+}

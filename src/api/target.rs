@@ -1,0 +1,106 @@
+//! The scale target: the workload that a policy moves.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The workload; exactly one of these.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Target {
+    /// A service of a Compose project.
+    Compose(ComposeTarget),
+    /// A service of a Docker Swarm.
+    Swarm(SwarmTarget),
+    /// A unit of systemd.
+    Systemd(SystemdTarget),
+}
+
+/// A service of a Compose project, found by its labels, never by container names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ComposeTarget {
+    /// The project's name, as in the label `com.docker.compose.project`.
+    pub project: String,
+    /// The service's key in the Compose file.
+    pub service: String,
+    /// The engine's address; by default the one that docktor was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docker: Option<String>,
+    /// How replicas are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<ComposeStrategy>,
+    /// Also remove the anonymous volumes of a replica that goes. Compose keeps them; so does docktor by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_anonymous_volumes: Option<bool>,
+    /// The service keeps data of its own, so replicas that share a volume are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stateful: Option<bool>,
+}
+
+/// How replicas of a Compose service are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+pub enum ComposeStrategy {
+    /// Clone a running replica through the Engine API.
+    #[default]
+    Engine,
+    /// Call `docker compose up --scale`.
+    Cli,
+    /// `Engine`, or `Cli` where a clone would not be faithful and Compose is installed.
+    Auto,
+}
+
+/// A service of a Docker Swarm.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SwarmTarget {
+    /// The service's full name, as in `docker service ls`.
+    pub service: String,
+    /// The engine's address; by default the one that docktor was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docker: Option<String>,
+}
+
+/// A unit of systemd; with `replicas`, a template (`worker@.service`) whose instances are the replicas.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SystemdTarget {
+    /// The unit's full name, with its suffix.
+    pub unit: String,
+    /// Whose manager runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<SystemdManager>,
+}
+
+/// Whose systemd manager runs a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+pub enum SystemdManager {
+    /// PID 1.
+    #[default]
+    System,
+    /// The manager of the user that docktor runs as.
+    User,
+}
+
+impl Target {
+    /// The word for the actuator that moves it: YAML key, metric label and docs page.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Compose(_) => "compose",
+            Self::Swarm(_) => "swarm",
+            Self::Systemd(_) => "systemd",
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compose(it) => write!(f, "compose/{}/{}", it.project, it.service),
+            Self::Swarm(it) => write!(f, "swarm/{}", it.service),
+            Self::Systemd(it) => write!(f, "systemd/{}", it.unit),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The nouns of the loop. Pure: no files, no clock, no tokio, no logging.
+
+pub mod change;
+pub mod key;
+pub mod observation;

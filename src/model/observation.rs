@@ -1,0 +1,188 @@
+//! What one pass saw: the replicas with their samples, and the values of metric sources.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::change::ChangeId;
+use crate::units::Timestamp;
+
+/// All that one pass saw.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// Replicas of the target in every state, draining ones included.
+    pub replicas: Vec<Replica>,
+    /// How many run, where that is known without their list (a trace that says only `current`);
+    /// else it is counted from `replicas`.
+    pub current: Option<u32>,
+    /// Values by full name: `queue.backlog`, `latency`; also `cpu.avg` where a trace gives it.
+    pub metrics: BTreeMap<String, Observation>,
+    /// Whether this pass is an evaluation on the policy's interval, which moves counters.
+    pub evaluation: bool,
+}
+
+/// One value, or why there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Observation {
+    /// A finite number.
+    Value(f64),
+    /// The source answered, and had no value to give.
+    Missing,
+    /// The source could not be read.
+    Failed,
+}
+
+/// Which replica: the engine's container id, or the unit's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReplicaId(Arc<str>);
+
+impl ReplicaId {
+    /// The replica of that id.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as the engine knows it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One replica as it was seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replica {
+    /// Its id.
+    pub id: ReplicaId,
+    /// Its name, for people.
+    pub name: String,
+    /// Its number, from 1.
+    pub number: u32,
+    /// Where it is in its life.
+    pub phase: ReplicaPhase,
+    /// What its health check says.
+    pub health: Health,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// When it was last started.
+    pub started_at: Option<Timestamp>,
+    /// docktor's own change that made it, if one did.
+    pub change: Option<ChangeId>,
+    /// It runs another configuration or image than most of its siblings.
+    pub outdated: bool,
+    /// Samples of the policy's window, oldest first; none when it could not be sampled.
+    pub samples: Vec<Sample>,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+/// Where a replica is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplicaPhase {
+    /// Made or being started; not yet running.
+    Pending,
+    /// Running or restarting.
+    Running,
+    /// Running but leaving: docktor chose it and stops it.
+    Draining,
+    /// Stopped on purpose and kept (scaled to zero), or never started.
+    Stopped,
+    /// Exited by itself, dead, or paused.
+    Failed,
+}
+
+/// What a replica's health check says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// There is none.
+    NoCheck,
+    /// Not known yet.
+    Starting,
+    /// It passes.
+    Healthy,
+    /// It fails.
+    Unhealthy,
+}
+
+/// Use of one replica at one moment. A field that could not be read is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Sample {
+    /// When; rates are over the time since the sample before.
+    pub at: Timestamp,
+    /// CPU in percent of one core.
+    pub cpu: Option<f64>,
+    /// Working set in bytes: usage less inactive file cache.
+    pub memory: Option<f64>,
+    /// Memory in bytes, page cache included.
+    pub memory_usage: Option<f64>,
+    /// Processes and threads.
+    pub tasks: Option<f64>,
+    /// Bytes received per second.
+    pub network_rx: Option<f64>,
+    /// Bytes sent per second.
+    pub network_tx: Option<f64>,
+    /// Bytes read from disks per second.
+    pub io_read: Option<f64>,
+    /// Bytes written to disks per second.
+    pub io_write: Option<f64>,
+    /// Share of time, in percent, in which some task waited for CPU.
+    pub pressure_cpu: Option<f64>,
+    /// Share of time, in percent, in which some task waited for memory.
+    pub pressure_memory: Option<f64>,
+    /// Share of time, in percent, in which some task waited for disks.
+    pub pressure_io: Option<f64>,
+}
+
+/// Effective limits of one replica; `None` where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limits {
+    /// Cores.
+    pub cpus: Option<f64>,
+    /// Bytes.
+    pub memory: Option<f64>,
+    /// Processes and threads.
+    pub tasks: Option<f64>,
+    /// What the host has; the denominator of utilization where there is no limit (a replica's CPU: one core).
+    pub host: HostCapacity,
+}
+
+/// What a host has.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct HostCapacity {
+    /// Cores.
+    pub cpus: Option<f64>,
+    /// Bytes of memory.
+    pub memory: Option<f64>,
+    /// Most processes and threads.
+    pub tasks: Option<f64>,
+}
+
+impl Replica {
+    /// Does it count into `current`? Running, starting and restarting do; stopped, failed and draining do not.
+    #[must_use]
+    pub const fn counts(&self) -> bool {
+        matches!(self.phase, ReplicaPhase::Pending | ReplicaPhase::Running)
+    }
+}
+
+impl Snapshot {
+    /// How many replicas run, start or restart.
+    #[must_use]
+    pub fn current(&self) -> u32 {
+        let counted =
+            || u32::try_from(self.replicas.iter().filter(|it| it.counts()).count()).unwrap_or(u32::MAX);
+        self.current.unwrap_or_else(counted)
+    }
+}

@@ -1,0 +1,91 @@
+//! The only notion of "when" that the pure code has.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Duration, UnitError, text_form};
+
+const EXPECTED: &str = "a time is written as in RFC 3339: `2026-11-22T06:29:00Z`";
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+text_form!(Timestamp, "Timestamp", r"^\d{4}-\d{2}-\d{2}T", "A moment as in RFC 3339");
+
+impl Timestamp {
+    /// The moment `millis` milliseconds after the epoch.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// The moment `seconds` after the epoch.
+    #[must_use]
+    pub const fn from_secs(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000))
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// How long ago `earlier` was, seen from here; nothing when it is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// The moment `after` later, saturating.
+    #[must_use]
+    pub fn plus(self, after: Duration) -> Self {
+        Self(self.0.saturating_add(after.as_millis()))
+    }
+
+    /// The moment `before` earlier, saturating.
+    #[must_use]
+    pub fn minus(self, before: Duration) -> Self {
+        Self(self.0.saturating_sub(before.as_millis()))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        text.parse::<jiff::Timestamp>()
+            .map(|moment| Self(moment.as_millisecond()))
+            .map_err(|_| UnitError::new(text, EXPECTED))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(moment) => moment.fmt(f),
+            Err(_) => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_reads_back_as_it_was_written() {
+        let moment: Timestamp = "2026-11-22T06:29:00.123Z".parse().unwrap();
+        assert_eq!(moment.to_string(), "2026-11-22T06:29:00.123Z");
+        assert_eq!(moment.plus(Duration::from_secs(60)).since(moment), Duration::from_secs(60));
+        assert_eq!(moment.since(moment.plus(Duration::from_secs(1))), Duration::ZERO);
+    }
+
+    #[test]
+    fn arithmetic_at_the_ends_of_time_does_not_overflow() {
+        let end = Timestamp::from_millis(i64::MAX);
+        assert_eq!(end.plus(Duration::from_secs(1)), end);
+        assert!(!end.to_string().is_empty());
+    }
+}
