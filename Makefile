@@ -64,8 +64,8 @@ doc: ## does the documentation build?
 
 .PHONY: deny
 deny: ## licences, bans and sources of dependencies; advisories where their database can be had
-	cargo deny --locked check bans licenses sources
-	@if timeout 60 cargo deny fetch db >/dev/null 2>&1; then cargo deny --locked check advisories; \
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
+	@if timeout 60 cargo deny fetch db >/dev/null 2>&1; then cargo deny --locked check --hide-inclusion-graph advisories; \
 	else echo "deny: the advisory database cannot be had here; advisories are NOT checked"; fi
 
 .PHONY: generated
