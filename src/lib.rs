@@ -3,7 +3,10 @@
 #![warn(missing_docs)]
 
 pub mod units;
+pub mod expr;
 pub mod api;
 pub mod model;
+pub mod strategies;
+pub mod decide;
 pub mod actuators;
 pub mod admin;
