@@ -5,5 +5,6 @@
 pub mod units;
 pub mod api;
 pub mod model;
+pub mod clients;
 pub mod actuators;
 pub mod admin;
