@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::API_VERSION;
 use crate::api::policy::{Mode, PolicySpec};
 use crate::api::status::{DecisionRecord, Status};
 use crate::units::{Duration, Timestamp};
@@ -113,4 +114,52 @@ pub struct HoldRequest {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// What `docktorctl mode` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ModeRequest {
+    /// The mode from now on.
+    pub mode: Mode,
+}
+
+/// A decision of one policy, where decisions of several stand together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionView {
+    /// The policy's name.
+    pub policy: String,
+    /// The decision itself.
+    #[serde(flatten)]
+    pub decision: DecisionRecord,
+}
+
+/// Several objects, in Kubernetes' form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List<T> {
+    /// `docktor.dev/v1`.
+    pub api_version: String,
+    /// `List`.
+    pub kind: String,
+    /// The objects.
+    pub items: Vec<T>,
+}
+
+impl<T> List<T> {
+    /// The list of `items`.
+    #[must_use]
+    pub fn of(items: Vec<T>) -> Self {
+        Self { api_version: API_VERSION.to_owned(), kind: "List".to_owned(), items }
+    }
+}
+
+/// The word for an enum's variant, as it stands in JSON and YAML.
+#[must_use]
+pub fn word(variant: &impl Serialize) -> String {
+    match serde_json::to_value(variant) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
 }
