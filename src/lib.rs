@@ -5,5 +5,7 @@
 pub mod units;
 pub mod api;
 pub mod model;
+pub mod places;
 pub mod actuators;
 pub mod admin;
+pub mod daemon;
