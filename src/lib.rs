@@ -8,4 +8,5 @@ pub mod model;
 pub mod places;
 pub mod actuators;
 pub mod admin;
+pub mod http;
 pub mod daemon;

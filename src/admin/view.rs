@@ -1,6 +1,7 @@
 //! The read model that every screen shares: a policy with its status, in Kubernetes' form.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -162,4 +163,26 @@ pub fn word(variant: &impl Serialize) -> String {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
     }
+}
+
+/// A change of one policy, as watchers are told it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyChange {
+    /// What became of it.
+    #[serde(rename = "type")]
+    pub turn: Turn,
+    /// How it is now; how it was last, where it is gone.
+    pub object: Arc<PolicyView>,
+}
+
+/// What became of an object; Kubernetes' words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Turn {
+    /// The reader had not seen it.
+    Added,
+    /// It looks different.
+    Modified,
+    /// It is gone.
+    Deleted,
 }
