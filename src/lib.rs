@@ -5,8 +5,12 @@
 pub mod units;
 pub mod api;
 pub mod model;
+pub mod clock;
 pub mod places;
+pub mod telemetry;
+pub mod sources;
 pub mod actuators;
 pub mod admin;
 pub mod http;
+pub mod cli;
 pub mod daemon;
