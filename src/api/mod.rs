@@ -11,6 +11,7 @@ pub mod metric;
 pub mod notifier;
 pub mod policy;
 pub mod profile;
+pub mod read;
 pub mod resources;
 pub mod secret;
 pub mod status;
