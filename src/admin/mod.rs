@@ -3,18 +3,16 @@
 //! The controller feeds [`Admin`] with one [`PolicyView`] at a time and receives [`Order`]s; screens read and
 //! order. Nothing here decides, and nothing here is durable: after a restart the controller publishes afresh.
 
-pub mod event;
 pub mod order;
 pub mod selector;
 pub mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::model::key::PolicyKey;
-use event::Event;
 use order::{AdminError, Order, Submission};
 use view::PolicyView;
 
@@ -22,8 +20,6 @@ use view::PolicyView;
 const MAX_UNREAD_CHANGES: usize = 4_096;
 /// Orders that wait for the controller; one more is refused.
 const MAX_WAITING_ORDERS: usize = 64;
-/// Events that are kept for readers who come later.
-const MAX_EVENTS: usize = 1_000;
 
 /// A handle on the read model and on the controller's ear. Cheap to clone; all clones are the same one.
 #[derive(Debug, Clone)]
@@ -31,18 +27,14 @@ pub struct Admin {
     shared: Arc<Shared>,
 }
 
+type Policies = BTreeMap<PolicyKey, Arc<PolicyView>>;
+
 #[derive(Debug)]
 struct Shared {
-    model: RwLock<Model>,
+    policies: RwLock<Policies>,
     changes: broadcast::Sender<Change>,
     orders: mpsc::Sender<Submission>,
     ready: watch::Sender<bool>,
-}
-
-#[derive(Debug, Default)]
-struct Model {
-    policies: BTreeMap<PolicyKey, Arc<PolicyView>>,
-    events: VecDeque<Arc<Event>>,
 }
 
 /// What changed in the read model.
@@ -54,8 +46,6 @@ pub enum Change {
     Modified(Arc<PolicyView>),
     /// A policy is gone; this is how it looked last.
     Deleted(Arc<PolicyView>),
-    /// Something happened.
-    Happened(Arc<Event>),
 }
 
 /// The present state, and every change from then on; none is in both, none in neither.
@@ -63,8 +53,6 @@ pub enum Change {
 pub struct Subscription {
     /// All policies, by name.
     pub policies: Vec<Arc<PolicyView>>,
-    /// The kept events, oldest first.
-    pub events: Vec<Arc<Event>>,
     /// What changes from now on. A reader that lags too far behind gets an error and begins anew.
     pub changes: broadcast::Receiver<Change>,
 }
@@ -78,7 +66,7 @@ impl Admin {
     pub fn new() -> (Self, Orders) {
         let (orders, received) = mpsc::channel(MAX_WAITING_ORDERS);
         let shared = Shared {
-            model: RwLock::default(),
+            policies: RwLock::default(),
             changes: broadcast::Sender::new(MAX_UNREAD_CHANGES),
             orders,
             ready: watch::Sender::new(false),
@@ -90,27 +78,18 @@ impl Admin {
     pub fn publish(&self, view: PolicyView) {
         let key = PolicyKey::new(&view.metadata.name);
         let view = Arc::new(view);
-        let mut model = self.write();
-        let before = model.policies.get(&key).cloned();
-        if before.as_ref() == Some(&view) {
-            return;
+        let mut policies = self.write();
+        match policies.insert(key, Arc::clone(&view)) {
+            Some(before) if before == view => {}
+            Some(_) => self.tell(Change::Modified(view)),
+            None => self.tell(Change::Added(view)),
         }
-        for event in event::between(before.as_deref(), &view) {
-            let event = Arc::new(event);
-            if model.events.len() == MAX_EVENTS {
-                model.events.pop_front();
-            }
-            model.events.push_back(Arc::clone(&event));
-            self.tell(Change::Happened(event));
-        }
-        model.policies.insert(key, Arc::clone(&view));
-        self.tell(if before.is_some() { Change::Modified(view) } else { Change::Added(view) });
     }
 
     /// Show the policy no more. One that is not shown is no mistake.
     pub fn remove(&self, key: &PolicyKey) {
-        let mut model = self.write();
-        if let Some(last) = model.policies.remove(key) {
+        let mut policies = self.write();
+        if let Some(last) = policies.remove(key) {
             self.tell(Change::Deleted(last));
         }
     }
@@ -129,22 +108,21 @@ impl Admin {
     /// All policies, by name.
     #[must_use]
     pub fn policies(&self) -> Vec<Arc<PolicyView>> {
-        self.read().policies.values().cloned().collect()
+        self.read().values().cloned().collect()
     }
 
     /// The policy of that name.
     #[must_use]
     pub fn policy(&self, key: &PolicyKey) -> Option<Arc<PolicyView>> {
-        self.read().policies.get(key).cloned()
+        self.read().get(key).cloned()
     }
 
     /// The present state and all that changes from then on.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
-        let model = self.read();
+        let policies = self.read();
         Subscription {
-            policies: model.policies.values().cloned().collect(),
-            events: model.events.iter().cloned().collect(),
+            policies: policies.values().cloned().collect(),
             changes: self.shared.changes.subscribe(),
         }
     }
@@ -162,17 +140,74 @@ impl Admin {
         answer.await.unwrap_or(Err(AdminError::Stopping))
     }
 
-    // Sent under the lock of the model, so that a subscription sees each change exactly once.
+    // Sent under the lock of the policies, so that a subscription sees each change exactly once.
     fn tell(&self, change: Change) {
         // An error means that nobody listens.
         let _ = self.shared.changes.send(change);
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Model> {
-        self.shared.model.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Policies> {
+        self.shared.policies.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Model> {
-        self.shared.model.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Policies> {
+        self.shared.policies.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::view::sample;
+    use crate::api::status::Phase;
+
+    #[tokio::test]
+    async fn a_subscription_sees_each_change_once() {
+        let (admin, _orders) = Admin::new();
+        admin.publish(sample("web"));
+        let Subscription { policies, mut changes } = admin.subscribe();
+        assert_eq!(policies.len(), 1);
+
+        admin.publish(sample("web"));
+        let mut held = sample("web");
+        held.status.phase = Phase::Held;
+        admin.publish(held);
+        admin.publish(sample("api"));
+        admin.remove(&PolicyKey::new("web"));
+        admin.remove(&PolicyKey::new("web"));
+
+        assert!(matches!(changes.try_recv(), Ok(Change::Modified(it)) if it.status.phase == Phase::Held));
+        assert!(matches!(changes.try_recv(), Ok(Change::Added(it)) if it.metadata.name == "api"));
+        assert!(matches!(changes.try_recv(), Ok(Change::Deleted(it)) if it.metadata.name == "web"));
+        assert!(changes.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn an_order_waits_for_the_controllers_answer() {
+        let (admin, mut orders) = Admin::new();
+        let order = Order::Resume { key: PolicyKey::new("web"), by: "ada".to_owned() };
+        let controller = async {
+            let submission = orders.recv().await.unwrap();
+            assert_eq!(submission.order, order);
+            submission.answer(Err(AdminError::NotFound { name: "web".to_owned() }));
+        };
+        let (answer, ()) = tokio::join!(admin.order(order.clone()), controller);
+        assert_eq!(answer, Err(AdminError::NotFound { name: "web".to_owned() }));
+    }
+
+    #[tokio::test]
+    async fn an_order_that_nobody_takes_is_refused() {
+        let (admin, orders) = Admin::new();
+        let order = || Order::ResumeAll { by: "ada".to_owned() };
+        let mut waiting: Vec<_> = (0..MAX_WAITING_ORDERS).map(|_| Box::pin(admin.order(order()))).collect();
+        for it in &mut waiting {
+            assert!(futures::poll!(it).is_pending());
+        }
+        assert_eq!(admin.order(order()).await, Err(AdminError::Busy));
+        drop(orders);
+        for order in waiting {
+            assert_eq!(order.await, Err(AdminError::Stopping));
+        }
+        assert_eq!(admin.order(order()).await, Err(AdminError::Stopping));
     }
 }

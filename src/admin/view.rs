@@ -186,3 +186,17 @@ pub enum Turn {
     /// It is gone.
     Deleted,
 }
+
+/// A small view for tests.
+#[cfg(test)]
+pub(crate) fn sample(name: &str) -> PolicyView {
+    serde_json::from_value(serde_json::json!({
+        "apiVersion": API_VERSION, "kind": "ScalingPolicy", "mode": "Auto",
+        "metadata": {"name": name, "generation": 1, "labels": {"tier": "front"}},
+        "status": {
+            "observedGeneration": 1, "phase": "Active", "conditions": [],
+            "source": {"file": format!("{name}.yaml"), "document": 0, "sha256": ""},
+        },
+    }))
+    .expect("the sample is a view")
+}

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::places::Places;
+use crate::telemetry::LogFormat;
 use crate::units::Duration;
 
 /// `docktor`: the controller.
@@ -72,7 +73,7 @@ pub struct RunArgs {
     #[arg(long, env = "DOCKTOR_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// How log lines look
-    #[arg(long, env = "DOCKTOR_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
+    #[arg(long, env = "DOCKTOR_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// Look at the policy folder this often too, where file notifications do not arrive (network file systems)
     #[arg(long, env = "DOCKTOR_POLL", value_name = "DURATION")]
@@ -86,18 +87,6 @@ pub enum Listen {
     Off,
     /// A host or address and a port.
     At(String),
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum LogFormat {
-    /// `text` on a terminal, else `json`
-    #[default]
-    Auto,
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 /// Everything that `docktor run` needs to know, with defaults filled in.

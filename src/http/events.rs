@@ -19,10 +19,10 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use super::Services;
 use super::api::query;
 use super::error::{Code, Problem};
-use crate::admin::event::Event;
 use crate::admin::selector::Selector;
-use crate::admin::view::{PolicyChange, PolicyView, Turn};
+use crate::admin::view::{PolicyChange, Turn};
 use crate::admin::{Change, Subscription};
+use crate::telemetry::event::EventRecord;
 
 /// Time between two signs of life on a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -55,72 +55,89 @@ pub(super) async fn stream(
         .label_selector
         .parse()
         .map_err(|error| Problem::new(Code::BadRequest, format!("labelSelector: {error}")))?;
-    let Subscription { policies, events, changes } = services.admin.subscribe();
-    let mut filter = Filter { selector, only: interest.only, shown: BTreeSet::new() };
+    let (kept, events) = services.events.follow();
+    let Subscription { policies, changes } = services.admin.subscribe();
+    let mut shown = Shown { selector, names: BTreeSet::new() };
 
-    let first = events.into_iter().map(Change::Happened).chain(policies.into_iter().map(Change::Added));
-    let mut messages: Vec<_> = first.filter_map(|it| filter.message(it)).collect();
-    messages.push(Message::default().event("synced").data("{}"));
+    let mut present = Vec::new();
+    if interest.only != Only::Policies {
+        present.extend(kept.iter().map(happened));
+    }
+    if interest.only != Only::Events {
+        present.extend(policies.into_iter().filter_map(|it| shown.turned(Change::Added(it))));
+    }
+    present.push(Message::default().event("synced").data("{}"));
 
-    let all =
-        stream::iter(messages).chain(follow(changes, filter)).take_until(services.stop.cancelled_owned());
+    let events = follow(events, move |event| (interest.only != Only::Policies).then(|| happened(&event)));
+    let changes = follow(changes, move |it| (interest.only != Only::Events).then(|| shown.turned(it))?);
+    let all = stream::iter(present).chain(until_cut_off(stream::select(events, changes)));
+    let all = all.take_until(services.stop.cancelled_owned());
     Ok(Sse::new(all.map(Ok)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-fn follow(changes: Receiver<Change>, filter: Filter) -> impl Stream<Item = Message> {
-    stream::unfold(Some((changes, filter)), |state| async {
-        let (mut changes, mut filter) = state?;
+/// What goes down a stream: a message, or the end because the reader lags too far behind.
+enum Next {
+    Message(Message),
+    CutOff,
+}
+
+fn follow<T: Clone + Send + 'static>(
+    received: Receiver<T>,
+    message: impl FnMut(T) -> Option<Message> + Send,
+) -> impl Stream<Item = Next> + Send {
+    stream::unfold((received, message), |(mut received, mut message)| async {
         loop {
-            match changes.recv().await {
-                Ok(change) => {
-                    if let Some(message) = filter.message(change) {
-                        return Some((message, Some((changes, filter))));
-                    }
-                }
-                Err(RecvError::Lagged(_)) => {
-                    return Some((Message::default().event("lagged").data("{}"), None));
-                }
+            let next = match received.recv().await {
+                Ok(it) => message(it).map(Next::Message),
+                Err(RecvError::Lagged(_)) => Some(Next::CutOff),
                 Err(RecvError::Closed) => return None,
+            };
+            if let Some(next) = next {
+                return Some((next, (received, message)));
             }
         }
     })
 }
 
-/// What one reader is told of; it knows which policies the reader has seen.
-struct Filter {
+fn until_cut_off(all: impl Stream<Item = Next> + Send) -> impl Stream<Item = Message> + Send {
+    let numbered = all.scan(false, |ended, next| {
+        let over = std::mem::replace(ended, matches!(next, Next::CutOff));
+        std::future::ready((!over).then_some(next))
+    });
+    numbered.map(|next| match next {
+        Next::Message(message) => message,
+        Next::CutOff => Message::default().event("lagged").data("{}"),
+    })
+}
+
+/// The policies that one reader has been shown.
+struct Shown {
     selector: Selector,
-    only: Only,
-    shown: BTreeSet<String>,
+    names: BTreeSet<String>,
 }
 
-impl Filter {
-    fn message(&mut self, change: Change) -> Option<Message> {
-        match change {
-            Change::Happened(event) => (self.only != Only::Policies).then(|| happened(&event)),
-            _ if self.only == Only::Events => None,
-            Change::Added(view) | Change::Modified(view) => self.present(view),
-            Change::Deleted(view) => self.gone(view),
-        }
-    }
-
+impl Shown {
     // A policy whose labels come to match is new to this reader, and one whose labels cease to match is gone.
-    fn present(&mut self, view: Arc<PolicyView>) -> Option<Message> {
-        if !self.selector.selects(&view.metadata.labels) {
-            return self.gone(view);
-        }
-        let turn = if self.shown.insert(view.metadata.name.clone()) { Turn::Added } else { Turn::Modified };
-        Some(turned(turn, view))
-    }
-
-    fn gone(&mut self, view: Arc<PolicyView>) -> Option<Message> {
-        self.shown.remove(&view.metadata.name).then(|| turned(Turn::Deleted, view))
+    fn turned(&mut self, change: Change) -> Option<Message> {
+        let (Change::Added(view) | Change::Modified(view) | Change::Deleted(view)) = &change;
+        let name = &view.metadata.name;
+        let present = !matches!(change, Change::Deleted(_)) && self.selector.selects(&view.metadata.labels);
+        let known = self.names.contains(name);
+        let turn = match (present, known) {
+            (true, true) => Turn::Modified,
+            (true, false) => Turn::Added,
+            (false, true) => Turn::Deleted,
+            (false, false) => return None,
+        };
+        match present {
+            true => self.names.insert(name.clone()),
+            false => self.names.remove(name),
+        };
+        let object = Arc::clone(view);
+        Message::default().event("policy").json_data(PolicyChange { turn, object }).ok()
     }
 }
 
-fn happened(event: &Event) -> Message {
-    Message::default().event("event").json_data(event).unwrap_or_default()
-}
-
-fn turned(turn: Turn, object: Arc<PolicyView>) -> Message {
-    Message::default().event("policy").json_data(PolicyChange { turn, object }).unwrap_or_default()
+fn happened(event: &EventRecord) -> Message {
+    Message::default().event("event").id(event.id.to_string()).json_data(event).unwrap_or_default()
 }

@@ -24,6 +24,8 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
+use crate::telemetry::event::Events;
+use crate::telemetry::metrics::Metrics;
 use error::{Code, Problem};
 
 /// Largest body of a request.
@@ -31,16 +33,15 @@ const MAX_BODY_BYTES: usize = 64 * 1_024;
 /// Longest time from a request's head to its answer's head.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The Prometheus families as text.
-pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
-
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
     /// What may be asked and ordered.
     pub admin: Admin,
+    /// What happened.
+    pub events: Arc<Events>,
     /// What `/metrics` answers.
-    pub metrics: MetricsText,
+    pub metrics: Arc<Metrics>,
     /// Once cancelled, servers accept nothing more and streams end.
     pub stop: CancellationToken,
 }
@@ -78,7 +79,7 @@ async fn readyz(State(services): State<Services>) -> Result<&'static str, Proble
 }
 
 async fn metrics(State(services): State<Services>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (services.metrics)())
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], services.metrics.render())
 }
 
 async fn no_such_path(request: Request) -> Problem {
