@@ -5,5 +5,8 @@
 pub mod units;
 pub mod api;
 pub mod model;
+pub mod clock;
+pub mod telemetry;
+pub mod sources;
 pub mod actuators;
 pub mod admin;
