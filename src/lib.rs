@@ -9,4 +9,5 @@ pub mod clock;
 pub mod telemetry;
 pub mod sources;
 pub mod actuators;
+pub mod store;
 pub mod admin;
