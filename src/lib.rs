@@ -14,6 +14,7 @@ pub mod telemetry;
 pub mod clients;
 pub mod sources;
 pub mod actuators;
+pub mod store;
 pub mod admin;
 pub mod http;
 pub mod cli;
