@@ -1,6 +1,7 @@
 //! Use of the containers of one Docker engine: from cgroup files where this host is the engine's, else from
 //! one-shot stats of the API, which cost the engine about a millisecond each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -8,7 +9,7 @@ use bollard::models::{ContainerInspectResponse, ContainerStatsResponse, HostConf
 use bollard::query_parameters::{InspectContainerOptions, StatsOptionsBuilder};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::cgroup::{Cgroup, CgroupError};
 use super::host;
@@ -16,11 +17,15 @@ use super::reading::{Gauge, GaugeSource, Meter, MeterError, Reading, Traffic};
 use crate::clock::Clock;
 use crate::model::observation::{HostCapacity, Limits, ReplicaId};
 
+/// Most questions to the engine at the same time; the others wait their turn.
+const MAX_CONCURRENT_QUESTIONS: usize = 8;
+
 /// What measures containers.
 pub struct Containers {
     clock: Clock,
     docker: Docker,
     way: Way,
+    turns: Arc<Semaphore>,
     /// What the engine's host has, where that is not this one.
     engine_host: OnceCell<HostCapacity>,
 }
@@ -38,10 +43,12 @@ impl Containers {
     /// The containers of this engine.
     #[must_use]
     pub fn new(clock: Clock, docker: Docker, way: Way) -> Self {
-        Self { clock, docker, way, engine_host: OnceCell::new() }
+        let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_QUESTIONS));
+        Self { clock, docker, way, turns, engine_host: OnceCell::new() }
     }
 
     async fn attach(&self, replica: &ReplicaId) -> Result<Box<dyn Gauge>, MeterError> {
+        let _turn = self.turns.acquire().await;
         let container = self
             .docker
             .inspect_container(replica.as_str(), None::<InspectContainerOptions>)
@@ -82,7 +89,8 @@ impl Containers {
         let host = self.engine_host.get_or_try_init(|| self.ask_engine_host()).await;
         let host = *host.map_err(|error| meter_error(replica, error))?;
         let limits = limits(container.host_config.as_ref(), host);
-        Ok(StatsGauge { replica: replica.clone(), docker: self.docker.clone(), limits })
+        let (docker, turns) = (self.docker.clone(), self.turns.clone());
+        Ok(StatsGauge { replica: replica.clone(), docker, turns, limits })
     }
 
     async fn ask_engine_host(&self) -> Result<HostCapacity, bollard::errors::Error> {
@@ -127,6 +135,7 @@ impl Gauge for CgroupGauge {
 struct StatsGauge {
     replica: ReplicaId,
     docker: Docker,
+    turns: Arc<Semaphore>,
     limits: Limits,
 }
 
@@ -135,6 +144,7 @@ impl Gauge for StatsGauge {
         async {
             let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
             let gone = || MeterError::Gone { replica: self.replica.clone() };
+            let _turn = self.turns.acquire().await;
             let answer = self.docker.stats(self.replica.as_str(), Some(options)).next().await;
             let stats = answer.ok_or_else(gone)?.map_err(|error| meter_error(&self.replica, error))?;
             reading(&stats, self.limits).ok_or_else(gone)
