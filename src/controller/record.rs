@@ -259,26 +259,6 @@ fn conditions(before: &[Condition], findings: Vec<Finding>, now: Timestamp) -> V
     conditions
 }
 
-/// Metrics of rules and tracking with their thresholds, as tables show them.
-fn signals(spec: &Spec, decision: &Decision) -> Vec<Signal> {
-    let compared = |rule: &CompiledRule| match rule.test {
-        Test::Compare { metric, value, .. } => Some((metric, value)),
-        Test::Within { .. } | Test::Expr(_) => None,
-    };
-    let tracked = |track: &TrackSpec| match track.goal {
-        Goal::Utilization { target, .. } | Goal::PerReplica { target } => (track.metric, target),
-        Goal::Value(target) | Goal::AverageValue(target) => (track.metric, target),
-    };
-    let rules = spec.scale_up.rules.iter().filter_map(compared);
-    let mut signals: Vec<Signal> = Vec::new();
-    for (MetricIndex(index), threshold) in rules.chain(spec.track.iter().map(tracked)) {
-        let Some(metric) = spec.metrics.get(index) else { continue };
-        let value = decision.metrics.iter().find(|(name, _)| *name == metric.name).map(|(_, value)| *value);
-        signals.push(Signal { metric: metric.name.to_string(), value, threshold });
-    }
-    signals
-}
-
 fn view(policy: &Policy, status: Status, signals: Vec<Signal>) -> PolicyView {
     let written = policy.entry.policy.as_deref();
     let effective = |spec: &PolicySpec| effective_policy(spec, profile(&policy.entry));
