@@ -3,8 +3,11 @@
 #![warn(missing_docs)]
 
 pub mod units;
+pub mod expr;
 pub mod api;
 pub mod model;
+pub mod strategies;
+pub mod decide;
 pub mod clock;
 pub mod telemetry;
 pub mod sources;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::policy::{Mode, PolicySpec};
 use crate::api::status::{DecisionRecord, Status};
+pub use crate::model::memory::HoldDirection;
 use crate::units::{Duration, Timestamp};
 
 /// A policy as `docktorctl get policy NAME -o yaml` and the API show it.
@@ -72,17 +73,6 @@ pub struct Signal {
     pub value: Option<f64>,
     /// What it is compared with.
     pub threshold: f64,
-}
-
-/// In which direction a hold keeps the count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum HoldDirection {
-    /// No scale-up.
-    Up,
-    /// No scale-down.
-    Down,
-    /// Neither.
-    Both,
 }
 
 /// A person's hold.

@@ -7,6 +7,7 @@
 pub mod behavior;
 pub mod budget;
 pub mod condition;
+pub mod effective;
 pub mod metric;
 pub mod notifier;
 pub mod path;
@@ -17,6 +18,7 @@ pub mod resources;
 pub mod secret;
 pub mod status;
 pub mod target;
+pub mod target_metric;
 pub mod validate;
 
 use std::collections::BTreeMap;
