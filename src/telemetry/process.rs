@@ -106,7 +106,7 @@ mod tests {
         let families = families();
         assert_eq!(families.len(), 5);
         let started = families.iter().find(|it| it.name() == "process_start_time_seconds").unwrap();
-        let started = started.get_metric()[0].get_gauge().value();
+        let started = started.get_metric()[0].get_gauge().get_value();
         let now = jiff::Timestamp::now().as_second() as f64;
         assert!((now - started).abs() < 600.0, "started at {started}, now it is {now}");
     }
