@@ -201,6 +201,7 @@ pub async fn begin(
         policy.durable.memory.record_change(decision.from, decision.desired, decision.purpose, now);
     }
     for intent in &intents {
+        policy.durable.kept = intent.kept().cloned();
         policy.durable.memory.intend(intent.clone());
     }
     if let Err(error) = parts.save(policy).await {

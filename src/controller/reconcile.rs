@@ -47,7 +47,7 @@ pub struct Parts {
     /// What screens see.
     pub admin: Admin,
     /// Log, metrics and event list.
-    pub events: Events,
+    pub events: Arc<Events>,
     /// Prometheus families.
     pub metrics: Arc<Metrics>,
     /// How the end of an action wakes its policy.
@@ -104,7 +104,7 @@ impl Parts {
         {
             policy.obstacle = Some(obstacle);
         }
-        record::decided(self, policy, &bound, &decision, evaluation).await;
+        record::decided(self, policy, &decision, evaluation).await;
         Some(self.next(policy, &decision, &constraints, now))
     }
 

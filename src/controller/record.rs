@@ -1,13 +1,13 @@
 //! What a pass leaves behind: durable memory, conditions and status, sidecar, metrics, view, one event.
 
-use super::bind::{Binding, Bound, profile};
+use super::bind::{Binding, profile};
 use super::reconcile::Parts;
 use super::state::{KEPT_DECISIONS, Policy};
 use crate::admin::view::{HoldView, PolicyView, Signal, ViewMetadata};
 use crate::api::API_VERSION;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
-use crate::api::effective::{CompiledRule, Goal, MetricIndex, Spec, Test, TrackSpec, effective_policy};
-use crate::api::policy::{Mode, PolicySpec};
+use crate::api::effective::effective_policy;
+use crate::api::policy::Mode;
 use crate::api::status::{Action, Phase, ReplicaCounts, ScalingPolicyStatus, Status, StatusMetadata};
 use crate::model::decision::{Decision, Finding};
 use crate::model::memory::{Hold, Trust};
@@ -19,7 +19,6 @@ use crate::units::Timestamp;
 pub async fn decided(
     parts: &Parts,
     policy: &mut Policy,
-    bound: &Bound,
     decision: &Decision,
     evaluation: bool,
 ) {
@@ -48,8 +47,7 @@ pub async fn decided(
     if evaluation {
         parts.metrics.evaluated(policy.key(), decision.at);
     }
-    let signals = signals(&bound.spec, decision);
-    publish(parts, policy, status, findings, signals, decision.at).await;
+    publish(parts, policy, status, findings, decision.at).await;
 }
 
 /// A pass over a policy that is not controlled: invalid, refused, or switched off.
@@ -61,7 +59,7 @@ pub async fn idle(parts: &Parts, policy: &mut Policy) {
     };
     let findings = vec![finding(ConditionType::Ready, ConditionStatus::False, ready.0, ready.1)];
     let status = bare(policy, phase);
-    publish(parts, policy, status, findings, Vec::new(), parts.clock.now()).await;
+    publish(parts, policy, status, findings, parts.clock.now()).await;
 }
 
 async fn publish(
@@ -69,7 +67,6 @@ async fn publish(
     policy: &mut Policy,
     mut status: Status,
     findings: Vec<Finding>,
-    signals: Vec<Signal>,
     now: Timestamp,
 ) {
     policy.durable.conditions = conditions(&policy.durable.conditions, findings, now);
@@ -90,7 +87,7 @@ async fn publish(
         metadata: StatusMetadata { name: policy.entry.name.clone(), generation: policy.entry.generation },
         status: status.clone(),
     });
-    parts.admin.publish(view(policy, status, signals));
+    parts.admin.publish(view(policy, status));
 }
 
 /// Decisions that changed something or were kept from it stay; a repeated one only takes the place of the last.
@@ -259,9 +256,9 @@ fn conditions(before: &[Condition], findings: Vec<Finding>, now: Timestamp) -> V
     conditions
 }
 
-fn view(policy: &Policy, status: Status, signals: Vec<Signal>) -> PolicyView {
+fn view(policy: &Policy, status: Status) -> PolicyView {
     let written = policy.entry.policy.as_deref();
-    let effective = |spec: &PolicySpec| effective_policy(spec, profile(&policy.entry));
+    let effective = written.map(|it| effective_policy(&it.spec, profile(&policy.entry)));
     PolicyView {
         api_version: API_VERSION.to_owned(),
         kind: "ScalingPolicy".to_owned(),
@@ -273,11 +270,11 @@ fn view(policy: &Policy, status: Status, signals: Vec<Signal>) -> PolicyView {
             creation_timestamp: policy.entry.first_seen,
         },
         spec: written.map(|it| it.spec.clone()),
-        effective: written.map(|it| effective(&it.spec)),
+        signals: effective.as_ref().map(|it| Signal::of(it, &status.metrics)).unwrap_or_default(),
+        effective,
         status,
         mode: policy.mode(),
         hold: policy.durable.memory.hold.as_ref().map(hold_view),
-        signals,
         mistakes: policy.entry.troubles(),
         decisions: policy.durable.decisions.iter().cloned().collect(),
     }
