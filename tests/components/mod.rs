@@ -1,1 +1,3 @@
 //! Against real backends; they fail where there is none.
+mod metrics;
+mod sampler;

@@ -267,3 +267,6 @@ fn not_utf8(file: &str, bytes: &[u8], valid: usize) -> Parsed {
         format!("byte {valid} of the file ({:#04x}) is no UTF-8; save the file as UTF-8", bytes[valid]);
     unreadable(file, 0, &source, place, message)
 }
+
+#[cfg(test)]
+mod tests;
