@@ -1,2 +1,3 @@
 //! Tests that need a real engine.
 mod components;
+mod golden;
