@@ -1,5 +1,6 @@
 //! Which replica new ones are cloned from, and whether this is a moment to clone at all. Pure.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::{ComposeContainer, State};
@@ -31,15 +32,16 @@ pub(super) fn current(containers: &[ComposeContainer]) -> Option<(Option<&str>, 
     tally.into_iter().max_by_key(|(_, weight)| *weight).map(|(configuration, _)| configuration)
 }
 
-/// The replica to clone: of the current configuration, running and healthy if there is such a one, the newest,
-/// lowest number on a tie. A replica that rests at zero will do.
+/// The replica to clone: of the current configuration, running and healthy if there is such a one, rather one
+/// that Compose made (it names the image by its reference, even if that has moved), the newest, lowest number
+/// on a tie. A replica that rests at zero will do.
 pub(super) fn choose(containers: &[ComposeContainer]) -> Option<&ComposeContainer> {
     let current = current(containers)?;
     containers
         .iter()
         .filter(|it| it.configuration() == current && !it.is_half_made())
         .filter(|it| !matches!(it.state, State::Removing | State::Dead))
-        .max_by_key(|it| (fitness(it), it.created_at, std::cmp::Reverse(it.number)))
+        .max_by_key(|it| (fitness(it), it.change.is_none(), it.created_at, Reverse(it.number)))
 }
 
 /// Higher is better. The configuration is the same in all; health only says where to look first.
@@ -127,6 +129,7 @@ pub(super) fn next_number(containers: &[ComposeContainer]) -> u32 {
 mod tests {
     use super::super::find::sample;
     use super::*;
+    use crate::model::change::ChangeId;
     use crate::units::Timestamp;
 
     fn target() -> ComposeTarget {
@@ -160,13 +163,16 @@ mod tests {
     }
 
     #[test]
+    fn a_replica_that_compose_made_is_cloned_before_a_clone() {
+        let clone = ComposeContainer { change: Some(ChangeId::new("c")), ..sample(2) };
+        assert_eq!(choose(&[sample(1), clone.clone()]).unwrap().number, 1);
+        assert_eq!(choose(&[clone]).unwrap().number, 2);
+    }
+
+    #[test]
     fn a_replica_resting_at_zero_is_a_donor_but_a_half_made_one_is_not() {
         let resting = ComposeContainer { state: State::Exited, ..sample(1) };
-        let half = ComposeContainer {
-            state: State::Created,
-            change: Some(crate::model::change::ChangeId::new("c")),
-            ..sample(2)
-        };
+        let half = ComposeContainer { state: State::Created, change: Some(ChangeId::new("c")), ..sample(2) };
         assert_eq!(choose(&[resting, half.clone()]).unwrap().number, 1);
         assert_eq!(choose(&[half]), None);
         assert_eq!(choose(&[]), None);
