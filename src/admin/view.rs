@@ -9,6 +9,7 @@ use crate::api::API_VERSION;
 use crate::api::behavior::Direction;
 use crate::api::policy::{Mode, PolicySpec};
 use crate::api::status::{DecisionRecord, Status};
+pub use crate::model::memory::HoldDirection;
 use crate::units::{Duration, Timestamp};
 
 /// A policy as `docktorctl get policy NAME -o yaml` and the API show it.
@@ -99,17 +100,6 @@ impl Signal {
         }
         signals
     }
-}
-
-/// In which direction a hold keeps the count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum HoldDirection {
-    /// No scale-up.
-    Up,
-    /// No scale-down.
-    Down,
-    /// Neither.
-    Both,
 }
 
 /// A person's hold.

@@ -7,8 +7,10 @@
 pub mod behavior;
 pub mod budget;
 pub mod condition;
+pub mod effective;
 pub mod metric;
 pub mod notifier;
+pub mod path;
 pub mod policy;
 pub mod profile;
 pub mod read;
@@ -16,6 +18,8 @@ pub mod resources;
 pub mod secret;
 pub mod status;
 pub mod target;
+pub mod target_metric;
+pub mod validate;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +28,8 @@ use serde::{Deserialize, Serialize};
 
 /// The one API version of this build.
 pub const API_VERSION: &str = "docktor.dev/v1";
+/// The kinds of documents that a policy folder holds.
+pub const KINDS: [&str; 4] = ["ScalingPolicy", "ScalingProfile", "HostBudget", "Notifier"];
 
 /// What every document carries besides its `spec`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

@@ -1,0 +1,310 @@
+//! What a pass leaves behind: durable memory, conditions and status, sidecar, metrics, view, one event.
+
+use super::bind::{Binding, Bound};
+use super::reconcile::Parts;
+use super::state::{KEPT_DECISIONS, Policy};
+use crate::admin::view::{PolicyView, Signal, ViewMetadata};
+use crate::api::API_VERSION;
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
+use crate::api::effective::effective_policy;
+use crate::api::policy::{Mode, PolicySpec};
+use crate::api::status::{Action, Phase, ReplicaCounts, Status};
+use crate::model::decision::{Decision, Finding};
+use crate::model::memory::Trust;
+use crate::telemetry::event::Event;
+use crate::telemetry::policy_series::PolicyInfo;
+use crate::units::Timestamp;
+
+/// A pass that decided.
+pub fn decided(parts: &Parts, policy: &mut Policy, bound: &Bound, decision: &Decision, evaluation: bool) {
+    keep_decision(policy, decision);
+    let findings = findings(policy, decision);
+    let phase = phase(policy, decision, &findings);
+    let status = Status {
+        replicas: Some(ReplicaCounts {
+            current: decision.current,
+            ready: decision.ready,
+            desired: decision.desired,
+            min: decision.bounds.min(),
+            max: decision.bounds.max(),
+        }),
+        metrics: decision.metrics.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+        last_scale_time: policy.durable.memory.last_action,
+        next_allowed: Some(decision.next_allowed).filter(|it| *it != Default::default()),
+        ..bare(policy, phase)
+    };
+    let told = Event::Decision {
+        policy: policy.key().clone(),
+        generation: policy.entry.generation,
+        record: decision.record(),
+    };
+    parts.events.emit(&told);
+    if evaluation {
+        parts.metrics.evaluated(policy.key(), decision.at);
+    }
+    let signals = signals(bound, decision);
+    publish(parts, policy, status, findings, signals, decision.at);
+}
+
+/// A pass over a policy that is not controlled: invalid, refused, or switched off.
+pub fn idle(parts: &Parts, policy: &mut Policy) {
+    let (phase, ready) = match &policy.binding {
+        Binding::Invalid => (Phase::Invalid, (Reason::InvalidPolicy, first_mistake(policy))),
+        Binding::Refused(obstacle) => (Phase::Degraded, (obstacle.reason, obstacle.message.clone())),
+        Binding::Bound(_) => (Phase::Disabled, (Reason::Disabled, "mode Disabled".to_owned())),
+    };
+    let findings = vec![finding(ConditionType::Ready, ConditionStatus::False, ready.0, ready.1)];
+    let status = bare(policy, phase);
+    publish(parts, policy, status, findings, Vec::new(), parts.clock.now());
+}
+
+fn publish(
+    parts: &Parts,
+    policy: &mut Policy,
+    mut status: Status,
+    findings: Vec<Finding>,
+    signals: Vec<Signal>,
+    now: Timestamp,
+) {
+    policy.durable.conditions = conditions(&policy.durable.conditions, findings, now);
+    status.conditions.clone_from(&policy.durable.conditions);
+    status.last_decision = policy.durable.decisions.back().cloned();
+    if let Err(error) = parts.memories.save(policy.key(), &policy.durable) {
+        tracing::error!(%error, "memory could not be written");
+    }
+    let info = PolicyInfo {
+        target: policy.durable.target.clone().unwrap_or_default(),
+        mode: policy.mode(),
+        held: policy.durable.memory.hold.is_some(),
+    };
+    parts.metrics.set_policy(policy.key(), info, &status);
+    parts.sidecars.write(&policy.entry, &status, now);
+    parts.admin.publish(view(policy, status, signals));
+}
+
+/// Decisions that changed something or were kept from it stay; a repeated one only takes the place of the last.
+fn keep_decision(policy: &mut Policy, decision: &Decision) {
+    let decisions = &mut policy.durable.decisions;
+    let worth = decision.action != Action::None || decision.limited_by.is_some();
+    let record = decision.record();
+    match decisions.back_mut() {
+        Some(last) if record.action == Action::None && last.action == Action::None => {
+            let same = last.from == record.from && last.reason == record.reason;
+            if same && last.limited_by == record.limited_by {
+                return;
+            }
+            if worth {
+                *last = record;
+            }
+        }
+        Some(_) if !worth => {}
+        _ => decisions.push_back(record),
+    }
+    while decisions.len() > KEPT_DECISIONS {
+        decisions.pop_front();
+    }
+}
+
+fn bare(policy: &Policy, phase: Phase) -> Status {
+    Status {
+        observed_generation: policy.entry.generation,
+        source: policy.entry.source.clone(),
+        phase,
+        replicas: None,
+        metrics: std::collections::BTreeMap::new(),
+        conditions: Vec::new(),
+        last_decision: None,
+        last_scale_time: None,
+        next_allowed: None,
+    }
+}
+
+/// The first word that applies, in the order of [`Phase`].
+fn phase(policy: &Policy, decision: &Decision, findings: &[Finding]) -> Phase {
+    let is_false = |kind| findings.iter().any(|it| it.kind == kind && it.status == ConditionStatus::False);
+    let memory = &policy.durable.memory;
+    if memory.failed.stopped_at.is_some() {
+        Phase::Failed
+    } else if memory.hold.is_some() {
+        Phase::Held
+    } else if is_false(ConditionType::AbleToScale) || is_false(ConditionType::ScalingActive) {
+        Phase::Degraded
+    } else if has_starting(policy) {
+        Phase::ScalingUp
+    } else if memory.intents.iter().any(|it| !it.retire.is_empty()) {
+        Phase::ScalingDown
+    } else {
+        Phase::Active
+    }
+}
+
+fn has_starting(policy: &Policy) -> bool {
+    policy.running.iter().any(super::act::Running::is_growing)
+        || policy.durable.memory.replicas.values().any(|it| it.trust == Trust::Pending)
+}
+
+fn findings(policy: &Policy, decision: &Decision) -> Vec<Finding> {
+    let mut findings = decision.findings.clone();
+    findings.retain(|it| it.kind != ConditionType::Ready);
+    if let Some(obstacle) = &policy.obstacle {
+        findings.retain(|it| it.kind != ConditionType::AbleToScale);
+        findings.push(finding(
+            ConditionType::AbleToScale,
+            ConditionStatus::False,
+            obstacle.reason,
+            obstacle.message.clone(),
+        ));
+    }
+    findings.push(ready(policy, &findings));
+    findings.extend(reconciling(policy));
+    findings.extend(stalled(policy));
+    findings
+}
+
+fn ready(policy: &Policy, others: &[Finding]) -> Finding {
+    let say = |status, reason, message: String| finding(ConditionType::Ready, status, reason, message);
+    let memory = &policy.durable.memory;
+    if !policy.entry.mistakes.is_empty() {
+        return say(ConditionStatus::False, Reason::InvalidPolicy, first_mistake(policy));
+    }
+    if memory.failed.stopped_at.is_some() {
+        let failures = memory.failed.in_a_row;
+        let message = format!("{failures} changes failed in a row; `docktorctl resume` tries again");
+        return say(ConditionStatus::False, Reason::TooManyFailures, message);
+    }
+    if let Some(hold) = &memory.hold {
+        let why = hold.reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+        let message = format!("held until {} by {}{why}", hold.until, hold.by);
+        return say(ConditionStatus::True, Reason::Held, message);
+    }
+    let amiss = |kind| others.iter().find(|it| it.kind == kind && it.status == ConditionStatus::False);
+    if let Some(bad) = amiss(ConditionType::AbleToScale).or_else(|| amiss(ConditionType::ScalingActive)) {
+        return say(ConditionStatus::False, bad.reason, bad.message.clone());
+    }
+    if policy.mode() == Mode::Observe {
+        let message = "mode Observe: decides and records, without side effects".to_owned();
+        return say(ConditionStatus::True, Reason::Observing, message);
+    }
+    say(ConditionStatus::True, Reason::Reconciled, "the policy is in force".to_owned())
+}
+
+fn reconciling(policy: &Policy) -> Option<Finding> {
+    let memory = &policy.durable.memory;
+    let trust = |wanted| memory.replicas.values().filter(|it| it.trust == wanted).count();
+    let draining = memory.intents.iter().map(|it| it.retire.len()).sum::<usize>();
+    let (reason, message) = match (trust(Trust::Pending), trust(Trust::Verifying), draining) {
+        (0, 0, 0) if has_starting(policy) => (Reason::Starting, "replicas are being made".to_owned()),
+        (0, 0, 0) => return None,
+        (0, 0, count) => (Reason::Draining, format!("{count} replicas are being stopped")),
+        (0, count, _) => (Reason::Verifying, format!("{count} new replicas have to stay healthy")),
+        (count, _, _) => (Reason::Starting, format!("{count} new replicas are not ready yet")),
+    };
+    Some(finding(ConditionType::Reconciling, ConditionStatus::True, reason, message))
+}
+
+fn stalled(policy: &Policy) -> Option<Finding> {
+    let memory = &policy.durable.memory;
+    if memory.drift.contested {
+        let message = "somebody else keeps undoing what docktor restores; `docktorctl resume` tries again";
+        let message = message.to_owned();
+        return Some(finding(ConditionType::Stalled, ConditionStatus::True, Reason::DriftContested, message));
+    }
+    memory.failed.stopped_at.map(|since| {
+        let message = format!("docktor stopped trying at {since}");
+        finding(ConditionType::Stalled, ConditionStatus::True, Reason::TooManyFailures, message)
+    })
+}
+
+fn first_mistake(policy: &Policy) -> String {
+    let more = policy.entry.mistakes.len().saturating_sub(1);
+    let first = policy.entry.mistakes.first().map(ToString::to_string).unwrap_or_default();
+    let goes_on = if policy.entry.policy.is_some() { "; the last good text goes on" } else { "" };
+    let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    format!("{first}{rest}{goes_on}")
+}
+
+fn finding(kind: ConditionType, status: ConditionStatus, reason: Reason, message: String) -> Finding {
+    Finding { kind, status, reason, message }
+}
+
+/// Findings as conditions: the time of the last transition stays while the status does.
+fn conditions(before: &[Condition], findings: Vec<Finding>, now: Timestamp) -> Vec<Condition> {
+    let mut conditions: Vec<_> = findings
+        .into_iter()
+        .filter(|it| !it.kind.abnormal_true() || it.status == ConditionStatus::True)
+        .map(|it| {
+            let same = before.iter().find(|old| old.kind == it.kind && old.status == it.status);
+            Condition {
+                kind: it.kind,
+                status: it.status,
+                reason: it.reason,
+                message: it.message,
+                last_transition_time: same.map_or(now, |old| old.last_transition_time),
+            }
+        })
+        .collect();
+    conditions.sort_by_key(|it| it.kind);
+    conditions
+}
+
+/// Metrics of rules and tracking with their thresholds, each metric once.
+fn signals(bound: &Bound, decision: &Decision) -> Vec<Signal> {
+    bound
+        .spec
+        .thresholds()
+        .into_iter()
+        .map(|(metric, threshold)| Signal {
+            value: decision.metrics.iter().find(|(name, _)| **name == *metric).map(|(_, value)| *value),
+            metric,
+            threshold,
+        })
+        .collect()
+}
+
+fn view(policy: &Policy, status: Status, signals: Vec<Signal>) -> PolicyView {
+    let written = policy.entry.policy.as_deref();
+    let effective = |spec: &PolicySpec| effective_policy(spec, policy.entry.profile.as_deref());
+    PolicyView {
+        api_version: API_VERSION.to_owned(),
+        kind: "ScalingPolicy".to_owned(),
+        metadata: ViewMetadata {
+            name: policy.key().to_string(),
+            labels: written.map(|it| it.metadata.labels.clone()).unwrap_or_default(),
+            annotations: written.map(|it| it.metadata.annotations.clone()).unwrap_or_default(),
+            generation: policy.entry.generation,
+            creation_timestamp: Some(policy.entry.first_seen),
+        },
+        spec: written.map(|it| it.spec.clone()),
+        effective: written.map(|it| effective(&it.spec)),
+        status,
+        mode: policy.mode(),
+        hold: policy.durable.memory.hold.clone(),
+        signals,
+        mistakes: policy.entry.mistakes.iter().map(ToString::to_string).collect(),
+        decisions: policy.durable.decisions.iter().cloned().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_keeps_its_time_while_its_status_stays() {
+        let at = Timestamp::from_secs;
+        let ready =
+            |status, message: &str| finding(ConditionType::Ready, status, Reason::Reconciled, message.to_owned());
+        let first = conditions(&[], vec![ready(ConditionStatus::True, "a")], at(1));
+        let second = conditions(&first, vec![ready(ConditionStatus::True, "b")], at(2));
+        let third = conditions(&second, vec![ready(ConditionStatus::False, "c")], at(3));
+        assert_eq!(second[0].last_transition_time, at(1));
+        assert_eq!(second[0].message, "b");
+        assert_eq!(third[0].last_transition_time, at(3));
+    }
+
+    #[test]
+    fn what_is_abnormal_when_true_is_left_out_while_false() {
+        let quiet = finding(ConditionType::Stalled, ConditionStatus::False, Reason::NoDrift, String::new());
+        assert!(conditions(&[], vec![quiet], Timestamp::default()).is_empty());
+    }
+}

@@ -1,0 +1,1 @@
+//! Strategies: one recommender a file.

@@ -1,0 +1,1 @@
+//! Against real backends; they fail where there is none.

@@ -1,0 +1,2 @@
+//! Tests that need a real engine.
+mod components;
