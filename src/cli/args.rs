@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::output::Format;
 use crate::admin::selector::Selector;
-use crate::admin::view::HoldDirection;
+use crate::admin::view::{HoldDirection, word};
 use crate::api::policy::Mode;
 use crate::cli::jsonpath::JsonPath;
 use crate::units::Duration;
@@ -219,10 +219,9 @@ fn direction(text: &str) -> Result<HoldDirection, String> {
 
 /// The variant that is written `text`, in any case.
 fn one_of<T: Copy + serde::Serialize>(variants: &[T], text: &str) -> Result<T, String> {
-    let word = crate::admin::view::word::<T>;
-    let found = variants.iter().find(|it| word(it).eq_ignore_ascii_case(text));
+    let found = variants.iter().find(|it| word(*it).eq_ignore_ascii_case(text));
     found.copied().ok_or_else(|| {
-        let words: Vec<_> = variants.iter().map(word).collect();
+        let words: Vec<_> = variants.iter().map(|it| word(it)).collect();
         format!("write one of {}", words.join(", "))
     })
 }

@@ -51,9 +51,21 @@ impl Failure {
     }
 }
 
-/// An error without a code of its own is a request that failed.
-impl<E: Into<anyhow::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
+/// What goes wrong on the way to the reader is a request that failed.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}
+
+impl From<serde_yaml::Error> for Failure {
+    fn from(error: serde_yaml::Error) -> Self {
         Self::new(Exit::Failed, error)
     }
 }
