@@ -104,6 +104,8 @@ impl Sampler {
         for replica in watch.into_iter().flat_map(|watch| watch.replicas) {
             shared.leave(policy, &replica);
         }
+        drop(shared);
+        self.changed.notify_one();
     }
 
     /// The samples of a replica after `from`, up to and with `to`, oldest first. Never waits; empty when there
@@ -133,7 +135,7 @@ impl Sampler {
         let mut readings = FuturesUnordered::new();
         loop {
             tokio::select! {
-                () = self.something_due() => {
+                () = self.due_or_changed() => {
                     for (replica, policy) in self.take_due(&mut gauges) {
                         // One that is still being read is left out of this round.
                         if busy.insert(replica.clone()) {
@@ -150,18 +152,16 @@ impl Sampler {
         }
     }
 
-    /// Returns when a replica is to be sampled.
-    async fn something_due(&self) {
-        loop {
-            let now = self.clock.elapsed();
-            let due = self.lock().watches.values().map(|watch| watch.due.saturating_sub(now)).min();
-            match due {
-                Some(Duration::ZERO) => return,
-                Some(wait) => {
-                    let _ = tokio::time::timeout(wait, self.changed.notified()).await;
-                }
-                None => self.changed.notified().await,
+    /// Returns when a replica is to be sampled, and when what is watched changed.
+    async fn due_or_changed(&self) {
+        let now = self.clock.elapsed();
+        let due = self.lock().watches.values().map(|watch| watch.due.saturating_sub(now)).min();
+        match due {
+            Some(Duration::ZERO) => {}
+            Some(wait) => {
+                let _ = tokio::time::timeout(wait, self.changed.notified()).await;
             }
+            None => self.changed.notified().await,
         }
     }
 
