@@ -10,6 +10,7 @@ pub mod strategies;
 pub mod decide;
 pub mod clock;
 pub mod telemetry;
+pub mod clients;
 pub mod sources;
 pub mod actuators;
 pub mod admin;
