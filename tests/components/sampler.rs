@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use docktor::clients::docker::Engine;
 use docktor::clock::Clock;
 use docktor::model::key::PolicyKey;
 use docktor::model::observation::{ReplicaId, Sample};
@@ -81,9 +82,9 @@ impl Drop for Watching {
     }
 }
 
-fn engine() -> bollard::Docker {
-    assert!(std::env::var_os("DOCKER_HOST").is_some(), "DOCKER_HOST must name an engine to test against");
-    bollard::Docker::connect_with_defaults().expect("DOCKER_HOST is an address")
+fn engine() -> Arc<Engine> {
+    let address = std::env::var("DOCKER_HOST").expect("DOCKER_HOST names an engine to test against");
+    Arc::new(Engine::new(address.parse().expect("DOCKER_HOST is an address")))
 }
 
 fn docker(arguments: &[&str]) -> String {
