@@ -1,4 +1,5 @@
 //! Against real components. Where one is missing these tests fail; they never pass by doing nothing.
+//! Against real backends. Where one is missing these tests fail; they never pass by doing nothing.
 
 mod project;
 mod compose;
