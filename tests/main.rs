@@ -1,2 +1,3 @@
-//! Tests that need a real engine.
+//! Everything that is tested from outside: one binary, so that it is linked once.
+
 mod components;
