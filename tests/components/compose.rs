@@ -11,7 +11,9 @@ use docktor::model::key::PolicyKey;
 use docktor::model::observation::{Health, ReplicaId, ReplicaPhase};
 use futures::StreamExt;
 
-use super::project::{IMAGE, Project, docker, engine, eventually, grow, inspect, numbers, observe, replica};
+use super::project::{
+    IMAGE, Project, docker, engine, eventually, grow, inspect, numbers, observe, replica, try_docker,
+};
 
 const WEB: &str = "services: {web: {IDLE}, webhook: {IDLE}}";
 
@@ -27,7 +29,7 @@ impl Tag {
 
 impl Drop for Tag {
     fn drop(&mut self) {
-        let _ = std::process::Command::new("docker").args(["image", "rm", "-f", &self.0]).output();
+        let _ = try_docker(&["image", "rm", "-f", &self.0]);
     }
 }
 
