@@ -321,9 +321,14 @@ pub enum SpecError {
 
 mod compile;
 mod defaults;
+mod profiles;
 mod unsupported;
 
+#[cfg(test)]
+mod tests;
+
 pub use defaults::effective_policy;
+pub use profiles::{BUILT_IN, built_in};
 pub use unsupported::{Unsupported, unsupported};
 
 impl Spec {
