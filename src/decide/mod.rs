@@ -89,7 +89,8 @@ pub fn decide(
     let drift = if mode == Mode::Observe {
         memory.desired = Some(from);
         Drift::None
-    } else if constraints.growing || !memory.intents.is_empty() {
+    } else if constraints.growing || memory.intents.iter().any(|it| !it.retire.is_empty()) {
+        // A change of docktor's own is under way.
         Drift::None
     } else {
         drift::assess(spec.drift, memory, from, now)
