@@ -2,14 +2,14 @@
 //! The stages themselves are functions of plain values, in files of their own.
 
 use super::activate::{self, Activity, Gate, Resting, Work};
-use super::bound;
+use super::bound::{self, ScheduledBounds};
 use super::combine::{self, Shrinking};
 use super::drift::Drift;
 use super::observe::Reading;
 use super::recommend::{Proposal, Recommendations};
 use super::stabilize::{self, Window};
 use super::verify::{Followed, earlier};
-use super::{Constraints, fallback, gate, limit, victims};
+use super::{Constraints, fallback, gate, limit, schedule, victims};
 use crate::api::behavior::{FallbackBehavior, Step};
 use crate::api::effective::{Name, Spec};
 use crate::api::status::{Action, NextAllowed, Stage};
@@ -94,6 +94,17 @@ impl Draft {
         let failed = u32::try_from(followed.rollback.len()).unwrap_or(u32::MAX);
         let (current, ready) = (self.current, self.ready);
         self.say(Stage::Observe, Some(current), Note::Seen { current, ready, starting, failed });
+    }
+
+    pub(super) fn schedule(&mut self, spec: &Spec, now: Timestamp) -> ScheduledBounds {
+        if spec.schedules.is_empty() {
+            return ScheduledBounds::default();
+        }
+        let (bounds, active) = schedule::bounds(&spec.schedules, now);
+        for name in active {
+            self.say(Stage::Bound, None, Note::Schedule(name));
+        }
+        bounds
     }
 
     pub(super) fn read(&mut self, spec: &Spec, readings: &[Reading]) {

@@ -15,6 +15,7 @@ pub mod gate;
 pub mod limit;
 pub mod observe;
 pub mod recommend;
+pub mod schedule;
 pub mod stabilize;
 pub mod verify;
 pub mod victims;
@@ -22,7 +23,6 @@ pub mod victims;
 #[cfg(test)]
 mod tests;
 
-use bound::ScheduledBounds;
 use draft::Draft;
 use drift::Drift;
 use verify::Followed;
@@ -95,7 +95,8 @@ pub fn decide(
     } else {
         drift::assess(spec.drift, memory, from, now)
     };
-    draft.bounds = bound::effective(spec.bounds, ScheduledBounds::default(), constraints.ceiling);
+    let scheduled = draft.schedule(spec, now);
+    draft.bounds = bound::effective(spec.bounds, scheduled, constraints.ceiling);
 
     let found = recommend::recommend(spec, memory, snapshot, &readings, from, followed.ready, now);
     draft.recommended_by(spec, &found);

@@ -640,6 +640,19 @@ fn the_trail_tells_what_each_stage_made_of_it() {
 }
 
 #[test]
+fn a_schedule_raises_the_minimum_for_its_time() {
+    let office = "{name: office, timezone: UTC, start: '0 8 * * *', duration: 1h, min: 4, max: 20}";
+    let mut world = World::new(&format!("{RULES}schedules: [{office}]"));
+    let noon: Timestamp = "2026-07-06T08:30:00Z".parse().unwrap();
+    let decision = decide(&world.spec, &mut world.memory, &running(2, 50.0), &Constraints::default(), noon);
+    assert_eq!((decision.desired, decision.bounds.min(), decision.bounds.max()), (4, 4, 20));
+    assert!(decision.record().trail.iter().any(|it| it.message == "schedule office is active"));
+    let later = noon.plus(Duration::from_secs(3_600));
+    let decision = decide(&world.spec, &mut world.memory, &running(2, 50.0), &Constraints::default(), later);
+    assert_eq!((decision.desired, decision.bounds.min()), (2, 1));
+}
+
+#[test]
 fn an_older_or_foreign_memory_still_loads() {
     let memory: Memory = serde_json::from_str(r#"{"desired": 3, "unknown": {"a": 1}}"#).unwrap();
     assert_eq!(memory.desired, Some(3));

@@ -25,7 +25,6 @@ pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     found.when(spec.drain.is_some(), "spec.scaleIn.drain", "draining");
     found.when(!spec.notify.is_empty(), "spec.notify", "notifiers");
     found.when(spec.drift.limits != OnLimitsDrift::Restore, "spec.drift.limits", "vertical scaling");
-    found.when(!spec.schedules.is_empty(), "spec.schedules", "schedules");
     for metric in &spec.metrics {
         let unmeasured = matches!(&metric.origin, Origin::Target(it) if it.resource == Resource::OomKills);
         found.when(unmeasured, "spec", &format!("the metric {}", metric.name));
