@@ -39,6 +39,7 @@ pub(super) struct Draft {
     sight: Sight,
     fallback: bool,
     drifted: Option<Drifted>,
+    schedules: Vec<Name>,
     rollback: Vec<ReplicaId>,
     retire: Vec<ReplicaId>,
     keep: Option<ReplicaId>,
@@ -63,6 +64,7 @@ impl Draft {
             sight: Sight::Full,
             fallback: false,
             drifted: None,
+            schedules: Vec::new(),
             rollback: Vec::new(),
             retire: Vec::new(),
             keep: None,
@@ -101,9 +103,7 @@ impl Draft {
             return ScheduledBounds::default();
         }
         let (bounds, active) = schedule::bounds(&spec.schedules, now);
-        for name in active {
-            self.say(Stage::Bound, None, Note::Schedule(name));
-        }
+        self.schedules = active;
         bounds
     }
 
@@ -279,6 +279,9 @@ impl Draft {
         spec: &Spec,
         ceiling: Option<u32>,
     ) {
+        for name in std::mem::take(&mut self.schedules) {
+            self.say(Stage::Bound, None, Note::Schedule(name));
+        }
         let at_rest = match gate {
             Gate::Rest(..) | Gate::Stay(_) => spec.idle.map(|it| it.replicas),
             Gate::Pass(_) | Gate::Wake(_) => None,

@@ -1,6 +1,7 @@
 //! Observe: from what a pass saw to one reading for each metric. Replicas count once they are ready and
 //! older than `warmUp`.
 
+use super::schedule::is_active;
 use crate::api::effective::{Metric, Origin, Spec};
 use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
 use crate::model::observation::{Health, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
@@ -71,6 +72,7 @@ fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], n
     }
     match &metric.origin {
         Origin::Source => Reading::Missing,
+        Origin::Cron(window) => Reading::Value(f64::from(u8::from(is_active(window, now)))),
         Origin::Target(metric) => {
             let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
             aggregate(*metric, snapshot, readiness, now)

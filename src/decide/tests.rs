@@ -653,6 +653,27 @@ fn a_schedule_raises_the_minimum_for_its_time() {
 }
 
 #[test]
+fn a_cron_source_is_one_inside_its_window_and_wakes_the_workload() {
+    let text = "
+replicas: {min: 0, max: 20}
+metrics: {office: {cron: {timezone: UTC, start: '0 8 * * *', end: '0 18 * * *'}}}
+track: [{metric: office, averageValue: 0.25}]
+";
+    let mut world = World::new(text);
+    let empty = Snapshot { evaluation: true, ..Snapshot::default() };
+    for (now, desired) in [("2026-07-06T07:59:59Z", 0), ("2026-07-06T08:00:00Z", 1)] {
+        let decision =
+            decide(&world.spec, &mut world.memory, &empty, &Constraints::default(), now.parse().unwrap());
+        assert_eq!(decision.desired, desired, "{now}");
+    }
+    let noon = "2026-07-06T12:00:00Z".parse().unwrap();
+    assert_eq!(
+        decide(&world.spec, &mut world.memory, &row(1, &[]), &Constraints::default(), noon).desired,
+        4
+    );
+}
+
+#[test]
 fn an_older_or_foreign_memory_still_loads() {
     let memory: Memory = serde_json::from_str(r#"{"desired": 3, "unknown": {"a": 1}}"#).unwrap();
     assert_eq!(memory.desired, Some(3));

@@ -155,6 +155,20 @@ fn tracked(it: &Track, path: &str, metrics: &mut Metrics<'_>) -> Result<TrackSpe
     Ok(TrackSpec { metric, goal, activation: it.activation.unwrap_or(0.0), wakes: of_target.is_none() })
 }
 
+fn window(it: &crate::api::metric::Cron, name: &str) -> Result<ScheduleSpec, SpecError> {
+    let schedule = Schedule {
+        name: name.to_owned(),
+        timezone: it.timezone.clone(),
+        start: it.start.clone(),
+        end: it.end.clone(),
+        duration: it.duration,
+        min: None,
+        max: None,
+        priority: None,
+    };
+    ScheduleSpec::compile(&schedule, &format!("spec.metrics.{name}.cron"))
+}
+
 fn fallback(filled: &PolicySpec) -> Result<FallbackSpec, SpecError> {
     let it = required(filled.fallback.as_ref(), "spec.fallback")?;
     let behavior = required(it.behavior, "spec.fallback.behavior")?;
@@ -197,7 +211,7 @@ impl ScheduleSpec {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = |text: &str, field: &str| parser.parse(text).map_err(|_| wrong(field));
         let end = match (&it.end, it.duration) {
-            (Some(end), None) => End::At(cron(end, "end")?),
+            (Some(end), None) => End::At(Box::new(cron(end, "end")?)),
             (None, Some(duration)) => End::After(duration),
             _ => return Err(ambiguous(path, "exactly one of end, duration")),
         };
@@ -252,7 +266,11 @@ impl Metrics<'_> {
         if !known {
             return Err(unknown());
         }
-        let MetricSource::Formula(formula) = found else { return Ok(Origin::Source) };
+        let formula = match found {
+            MetricSource::Formula(formula) => formula,
+            MetricSource::Cron(cron) => return Ok(Origin::Cron(Box::new(window(cron, source)?))),
+            _ => return Ok(Origin::Source),
+        };
         if depth >= MAX_NESTING {
             return Err(SpecError::Circular { metric: name.to_owned() });
         }

@@ -109,6 +109,8 @@ pub enum Origin {
     Target(TargetMetric),
     /// A source that is observed.
     Source,
+    /// 1 while it is active, 0 otherwise.
+    Cron(Box<ScheduleSpec>),
     /// Computed from other metrics.
     Formula(Formula),
 }
@@ -260,7 +262,7 @@ pub struct ScheduleSpec {
 #[derive(Debug, Clone, PartialEq)]
 pub enum End {
     /// At that local time.
-    At(Cron),
+    At(Box<Cron>),
     /// So long after its start.
     After(Duration),
 }
