@@ -3,6 +3,9 @@
 //! An actuator only does what it is told. Which replica goes, and how many come, is decided before
 //! (`actuators::plan`) and on disk before it is called.
 
+#[cfg(feature = "docker")]
+pub mod compose;
+
 use futures::future::BoxFuture;
 
 use crate::api::condition::Reason;

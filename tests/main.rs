@@ -1,0 +1,8 @@
+//! The one integration test binary.
+
+mod architecture;
+#[cfg(feature = "docker")]
+mod components;
+mod golden;
+#[cfg(feature = "testing")]
+mod simulation;
