@@ -15,14 +15,17 @@ use super::policy::ScalingPolicy;
 use super::profile::ScalingProfile;
 use super::{API_VERSION, KINDS};
 
+/// A URL without user and password: those are secrets.
+const URL: &str = r"^[a-z]+://[^@/?#\s]+([/?#].*)?$";
+
 /// The name of every schema file, and its text.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, String)> {
     vec![
         ("ScalingPolicy.json", text(policy())),
         ("ScalingProfile.json", text(profile())),
-        ("HostBudget.json", text(of::<HostBudget>("HostBudget"))),
-        ("Notifier.json", text(of::<Notifier>("Notifier"))),
+        ("HostBudget.json", text(budget())),
+        ("Notifier.json", text(notifier())),
         ("docktor.json", text(any_kind())),
     ]
 }
@@ -61,6 +64,21 @@ fn policy() -> Value {
     schema
 }
 
+fn budget() -> Value {
+    let mut schema = of::<HostBudget>("HostBudget");
+    definition(&mut schema, "HostBudgetSpec").insert("minProperties".to_owned(), json!(1));
+    schema
+}
+
+fn notifier() -> Value {
+    let mut schema = of::<Notifier>("Notifier");
+    for (name, field) in [("Webhook", "url"), ("Pagerduty", "url"), ("Email", "server")] {
+        refine(&mut schema, name, field, json!({"pattern": URL}));
+    }
+    refine(&mut schema, "Rate", "count", json!({"minimum": 1}));
+    schema
+}
+
 fn profile() -> Value {
     let mut schema = of::<ScalingProfile>("ScalingProfile");
     refine_spec(&mut schema);
@@ -79,7 +97,16 @@ fn refine_spec(schema: &mut Value) {
     if let Some(metrics) = metrics.and_then(Value::as_object_mut) {
         metrics.insert("propertyNames".to_owned(), json!({"pattern": "^[a-z][a-z0-9_]{0,30}$"}));
     }
+    for (name, field, bound) in bounds() {
+        refine(schema, name, field, bound);
+    }
+    let spec = definition(schema, "PolicySpec");
+    spec.insert("dependentRequired".to_owned(), json!({"order": ["replicas", "resources"]}));
+    spec.insert("if".to_owned(), json!({"required": ["replicas", "resources"]}));
+    spec.insert("then".to_owned(), json!({"required": ["order"]}));
     definition(schema, "Replicas").insert("required".to_owned(), json!(["max"]));
+    definition(schema, "Within")
+        .insert("anyOf".to_owned(), json!(["lower", "upper"].map(|it| json!({"required": [it]}))));
     exactly_one(schema, "Track", &["target", "averageValue"]);
     exactly_one(schema, "Limit", &["percent", "replicas"]);
     exactly_one(schema, "Schedule", &["end", "duration"]);
@@ -95,6 +122,43 @@ fn refine_spec(schema: &mut Value) {
             {"required": ["expr"], "not": {"required": ["metric"]}},
         ]),
     );
+}
+
+/// Bounds of single values.
+fn bounds() -> [(&'static str, &'static str, Value); 18] {
+    let above_zero = || json!({"exclusiveMinimum": 0});
+    let from_one = || json!({"minimum": 1});
+    let url = || json!({"pattern": URL});
+    [
+        ("Replicas", "max", from_one()),
+        ("Direction", "consecutive", from_one()),
+        ("Direction", "tolerance", json!({"minimum": 0})),
+        ("Within", "points", from_one()),
+        ("Limit", "percent", above_zero()),
+        ("Limit", "replicas", from_one()),
+        ("Track", "target", above_zero()),
+        ("Track", "averageValue", above_zero()),
+        ("Forecast", "averageValue", above_zero()),
+        ("Forecast", "confidence", json!({"exclusiveMinimum": 0, "exclusiveMaximum": 1})),
+        ("Safety", "maxFailures", from_one()),
+        ("Safety", "maxScaleDownsPerHour", from_one()),
+        ("SystemdTarget", "unit", json!({"pattern": r"\.(service|scope|slice)$"})),
+        ("Nats", "url", url()),
+        ("Rabbitmq", "url", url()),
+        ("RedisStreams", "url", url()),
+        ("Prometheus", "url", url()),
+        ("Http", "url", url()),
+    ]
+}
+
+/// Adds keywords to the field of a definition.
+fn refine(schema: &mut Value, name: &str, field: &str, keywords: Value) {
+    let property = definition(schema, name).get_mut("properties").and_then(|it| it.get_mut(field));
+    let property = property.and_then(Value::as_object_mut);
+    let property = property.unwrap_or_else(|| panic!("the schema of `{name}` has no field `{field}`"));
+    if let Value::Object(keywords) = keywords {
+        property.extend(keywords);
+    }
 }
 
 fn exactly_one(schema: &mut Value, name: &str, fields: &[&str]) {
