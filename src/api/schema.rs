@@ -61,6 +61,9 @@ fn policy() -> Value {
         "anyOf".to_owned(),
         json!(["replicas", "resources", "profile"].map(|it| json!({"required": [it]}))),
     );
+    // With a profile, the rest may stand there.
+    let max = json!({"properties": {"replicas": {"required": ["max"]}}});
+    spec.insert("allOf".to_owned(), json!([{"if": {"not": {"required": ["profile"]}}, "then": max}]));
     schema
 }
 
@@ -104,7 +107,6 @@ fn refine_spec(schema: &mut Value) {
     spec.insert("dependentRequired".to_owned(), json!({"order": ["replicas", "resources"]}));
     spec.insert("if".to_owned(), json!({"required": ["replicas", "resources"]}));
     spec.insert("then".to_owned(), json!({"required": ["order"]}));
-    definition(schema, "Replicas").insert("required".to_owned(), json!(["max"]));
     definition(schema, "Within")
         .insert("anyOf".to_owned(), json!(["lower", "upper"].map(|it| json!({"required": [it]}))));
     exactly_one(schema, "Track", &["target", "averageValue"]);
