@@ -1,3 +1,8 @@
-//! Tests that need a real engine.
+//! The one integration test binary.
+
+mod architecture;
+#[cfg(feature = "docker")]
 mod components;
 mod golden;
+#[cfg(feature = "testing")]
+mod simulation;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::api::API_VERSION;
+use crate::api::behavior::Direction;
 use crate::api::policy::{Mode, PolicySpec};
 use crate::api::status::{DecisionRecord, Status};
 pub use crate::model::memory::HoldDirection;
@@ -75,6 +76,30 @@ pub struct Signal {
     pub value: Option<f64>,
     /// What it is compared with.
     pub threshold: f64,
+}
+
+impl Signal {
+    /// The signals of a spec: metrics of its scaleUp rules and tracked ones, then those that only scaleDown asks for.
+    #[must_use]
+    pub fn of(spec: &PolicySpec, values: &BTreeMap<String, f64>) -> Vec<Self> {
+        let rules = |direction: &Option<Direction>| {
+            let rules = direction.as_ref().and_then(|it| it.rules.clone()).unwrap_or_default();
+            rules.into_iter().filter_map(|rule| Some((rule.metric?, rule.value?)))
+        };
+        let tracked = spec.track.iter().flatten();
+        let tracked = tracked.filter_map(|it| Some((it.metric.clone(), it.target.or(it.average_value)?)));
+
+        let mut signals: Vec<Self> = Vec::new();
+        for (metric, threshold) in rules(&spec.scale_up).chain(tracked) {
+            signals.push(Self { value: values.get(&metric).copied(), metric, threshold });
+        }
+        for (metric, threshold) in rules(&spec.scale_down) {
+            if !signals.iter().any(|it| it.metric == metric) {
+                signals.push(Self { value: values.get(&metric).copied(), metric, threshold });
+            }
+        }
+        signals
+    }
 }
 
 /// A person's hold.

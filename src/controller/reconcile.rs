@@ -1,7 +1,8 @@
 //! One pass over one policy. Reads the world afresh; never told what changed.
 
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use super::{Wake, backoff};
 use crate::actuators::Obstacle;
 use crate::admin::Admin;
 use crate::api::policy::Mode;
+use crate::api::status::Status;
 use crate::clock::Clock;
 use crate::decide::{Constraints, decide};
 use crate::model::change::ChangeId;
@@ -25,7 +27,7 @@ use crate::model::observation::Snapshot;
 use crate::store::StopFile;
 use crate::store::memory::MemoryStore;
 use crate::store::sidecar::Sidecars;
-use crate::telemetry::event::Events;
+use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use crate::units::{Duration, Timestamp};
 
@@ -38,15 +40,15 @@ pub struct Parts {
     /// What samples replicas.
     pub usage: Arc<dyn Usage>,
     /// What is on disk of each policy.
-    pub memories: MemoryStore<Durable>,
+    pub memories: Arc<MemoryStore<Durable>>,
     /// Status files.
-    pub sidecars: Sidecars,
+    pub sidecars: Arc<Sidecars>,
     /// The file that stops every action.
     pub stop: StopFile,
     /// What screens see.
     pub admin: Admin,
     /// Log, metrics and event list.
-    pub events: Events,
+    pub events: Arc<Events>,
     /// Prometheus families.
     pub metrics: Arc<Metrics>,
     /// How the end of an action wakes its policy.
@@ -70,7 +72,7 @@ impl Parts {
             Binding::Bound(bound) if policy.mode() != Mode::Disabled => bound.clone(),
             _ => {
                 self.usage.forget(policy.key());
-                record::idle(self, policy);
+                record::idle(self, policy).await;
                 return None;
             }
         };
@@ -99,11 +101,11 @@ impl Parts {
         let decision = decide(&bound.spec, &mut policy.durable.memory, &snapshot, &constraints, now);
         if decision.wants_action()
             && policy.recovered
-            && let Err(obstacle) = act::begin(self, policy, &bound, &decision, now)
+            && let Err(obstacle) = act::begin(self, policy, &bound, &decision, now).await
         {
             policy.obstacle = Some(obstacle);
         }
-        record::decided(self, policy, &bound, &decision, evaluation);
+        record::decided(self, policy, &decision, evaluation).await;
         Some(self.next(policy, &decision, &constraints, now))
     }
 
@@ -118,7 +120,12 @@ impl Parts {
         }
     }
 
-    fn constraints(&self, policy: &mut Policy, seen: &crate::actuators::Observed, now: Timestamp) -> Constraints {
+    fn constraints(
+        &self,
+        policy: &mut Policy,
+        seen: &crate::actuators::Observed,
+        now: Timestamp,
+    ) -> Constraints {
         let stopped = self.stop.look().forbids_action();
         if stopped {
             policy.running.iter().for_each(act::Running::abort_growth);
@@ -172,14 +179,36 @@ impl Parts {
         [decision.recheck_at, retry].into_iter().flatten().fold(evaluation, Timestamp::min)
     }
 
-    /// A policy that is gone leaves nothing behind but its memory.
+    /// Makes what is remembered of a policy durable, then shows `status` in its sidecar, where one is given.
+    /// Does not hold up other passes.
+    pub async fn save(&self, policy: &mut Policy, status: Option<&Status>) -> io::Result<()> {
+        let durable = std::mem::take(&mut policy.durable);
+        let (entry, status, now) = (policy.entry.clone(), status.cloned(), self.clock.now());
+        let (memories, sidecars) = (Arc::clone(&self.memories), Arc::clone(&self.sidecars));
+        let saving = tokio::task::spawn_blocking(move || {
+            let outcome = memories.save(&entry.key, &durable);
+            if let Some(status) = status {
+                sidecars.write(&entry, &status, now);
+            }
+            (durable, outcome)
+        });
+        match saving.await {
+            Ok((durable, outcome)) => {
+                policy.durable = durable;
+                outcome.map(drop)
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// A policy that is gone leaves nothing behind but its memory, which waits for one of its name.
     pub fn forget(&self, key: &PolicyKey) {
         self.usage.forget(key);
         self.metrics.forget(key);
         self.admin.remove(key);
         self.sidecars.forget(key);
         self.memories.retire(key, self.clock.now());
-        self.events.emit(&crate::telemetry::event::Event::PolicyDeleted { policy: key.clone() });
+        self.events.emit(&Event::PolicyDeleted { policy: key.clone() });
     }
 
     /// An id that no other change has: policy, moment, and a count within the process.

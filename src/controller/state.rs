@@ -36,6 +36,8 @@ pub struct Durable {
     pub generation: Generation,
     /// The target that the memory speaks of.
     pub target: Option<String>,
+    /// The replica that rests stopped while the workload is at zero.
+    pub kept: Option<ReplicaId>,
     /// Decisions that changed something or were kept from it, oldest first.
     pub decisions: VecDeque<DecisionRecord>,
 }
@@ -124,10 +126,11 @@ impl Policy {
         self.durable.memory.mode.unwrap_or(written)
     }
 
-    /// Replicas that docktor is stopping.
+    /// Replicas that docktor is stopping, and the one that it keeps stopped.
     #[must_use]
     pub fn retiring(&self) -> Vec<ReplicaId> {
-        self.durable.memory.intents.iter().flat_map(|it| &it.retire).cloned().collect()
+        let going = self.durable.memory.intents.iter().flat_map(|it| &it.retire);
+        going.chain(&self.durable.kept).cloned().collect()
     }
 
     /// Changes whose outcome is not known.

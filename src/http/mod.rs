@@ -10,6 +10,8 @@ mod events;
 mod openapi;
 pub mod server;
 
+pub use api::Version;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
