@@ -1,2 +1,4 @@
 //! Tests that need a real engine.
+mod architecture;
+mod cli;
 mod components;
