@@ -17,5 +17,7 @@ pub mod actuators;
 pub mod store;
 pub mod admin;
 pub mod http;
-pub mod cli;
+pub mod controller;
 pub mod daemon;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -91,6 +91,12 @@ impl Submission {
         Self { order, reply }
     }
 
+    /// An order whose answer nobody waits for.
+    #[must_use]
+    pub fn unasked(order: Order) -> Self {
+        Self::new(order, oneshot::channel().0)
+    }
+
     /// Tell how it went. One dropped without an answer counts as `Stopping`.
     pub fn answer(self, outcome: Result<(), AdminError>) {
         // An error means that who asked went away; the order stands all the same.

@@ -92,6 +92,7 @@ pub enum Reason {
     MixedProject,
     NotCloneable,
     SharedVolume,
+    DependencyNotReady,
     // ScalingLimited
     DesiredWithinRange,
     TooFewReplicas,

@@ -60,6 +60,20 @@ pub enum Document {
 }
 
 impl Document {
+    /// As people write it. (Serde alone would write `!compose` for `compose:`.)
+    ///
+    /// # Errors
+    /// Never for a document that was read.
+    pub fn to_yaml(&self) -> Result<String, serde_yaml::Error> {
+        let value = match self {
+            Self::ScalingPolicy(it) => serde_json::to_value(it),
+            Self::ScalingProfile(it) => serde_json::to_value(it),
+            Self::HostBudget(it) => serde_json::to_value(it),
+            Self::Notifier(it) => serde_json::to_value(it),
+        };
+        serde_yaml::to_string(&value.map_err(<serde_yaml::Error as serde::ser::Error>::custom)?)
+    }
+
     /// Name and labels.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {

@@ -17,11 +17,9 @@ use crate::actuators::{Actuator, ActuatorError, Obstacle};
 use crate::api::condition::Reason;
 use crate::model::change::{ChangeId, Intent};
 use crate::model::decision::Decision;
-use crate::model::key::PolicyKey;
 use crate::model::memory::Trust;
 use crate::model::observation::{ReplicaId, Snapshot};
 use crate::telemetry::event::Event;
-use crate::telemetry::policy_series::ActionResult;
 use crate::units::Timestamp;
 
 /// An action that runs, or ended and was not collected yet.
@@ -137,7 +135,8 @@ fn close_verified(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: 
             })
     };
     let intents = &policy.durable.memory.intents;
-    let done: Vec<Intent> = intents.iter().filter(|it| it.retire.is_empty() && !open(&it.id)).cloned().collect();
+    let done: Vec<Intent> =
+        intents.iter().filter(|it| it.retire.is_empty() && !open(&it.id)).cloned().collect();
     for intent in done {
         policy.durable.memory.settle(&intent.id);
         parts.events.emit(&Event::ActionDone {
@@ -170,7 +169,7 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
         if intent.retire.is_empty() {
             let made = snapshot.replicas.iter().filter(|it| it.change.as_ref() == Some(&intent.id)).count();
             let missing = intent.to.saturating_sub(intent.from).saturating_sub(made as u32);
-            let missing = missing.min(bound.spec.replicas.bounds.max().saturating_sub(current));
+            let missing = missing.min(bound.spec.bounds.max().saturating_sub(current));
             current += missing;
             if missing > 0 {
                 grow(parts, policy, bound, &intent, missing, now);
@@ -182,7 +181,7 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
 }
 
 /// Starts what was decided. `Err` says why nothing was started.
-pub fn begin(
+pub async fn begin(
     parts: &Parts,
     policy: &mut Policy,
     bound: &Bound,
@@ -202,9 +201,10 @@ pub fn begin(
         policy.durable.memory.record_change(decision.from, decision.desired, decision.purpose, now);
     }
     for intent in &intents {
+        policy.durable.kept = intent.kept().cloned();
         policy.durable.memory.intend(intent.clone());
     }
-    if let Err(error) = parts.memories.save(policy.key(), &policy.durable) {
+    if let Err(error) = parts.save(policy).await {
         policy.durable = before;
         let message = format!("nothing is done, as it could not be written down first: {error}");
         return Err(Obstacle { reason: Reason::ActionFailed, message });

@@ -13,7 +13,7 @@ pub mod reconcile;
 pub mod record;
 pub mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Orders;
 use crate::admin::order::{AdminError, Order, Submission};
+use crate::api::status::ScalingPolicyStatus;
+use crate::api::target::Target;
 use crate::model::key::PolicyKey;
+use crate::store::sidecar::Sidecars;
+use crate::store::watch::Watcher;
 use crate::store::{Changes, Store};
 use crate::telemetry::event::Event;
 use queue::Queue;
@@ -63,7 +67,12 @@ pub struct Controller {
     store: Option<Store>,
     rescan: Option<JoinHandle<(Store, Changes)>>,
     rescan_wanted: bool,
-    rescan_at: Option<Instant>,
+    watcher: Watcher,
+    /// Away while sidecars are written.
+    sidecars: Option<Sidecars>,
+    writing: Option<JoinHandle<Sidecars>>,
+    /// Policy files whose sidecars may have to be written.
+    dirty: BTreeSet<String>,
     slots: BTreeMap<PolicyKey, Slot>,
     queue: Queue,
     passes: JoinSet<Finished>,
@@ -84,6 +93,19 @@ struct Slot {
     stale: bool,
     /// It had its first pass.
     seen: bool,
+    /// What its sidecar shows.
+    status: Option<ScalingPolicyStatus>,
+}
+
+impl Slot {
+    /// May its policy be about this Compose service? Also while a pass has it.
+    fn moves(&self, project: &str, service: &str) -> bool {
+        let Some(policy) = &self.policy else { return true };
+        match policy.entry.policy.as_ref().and_then(|it| it.spec.target.as_ref()) {
+            Some(Target::Compose(target)) => target.project == project && target.service == service,
+            _ => false,
+        }
+    }
 }
 
 /// A pass that ended.
@@ -95,13 +117,23 @@ struct Finished {
 impl Controller {
     /// A controller over an opened store. `wakes` is what can wake it, `orders` what persons want of it.
     #[must_use]
-    pub fn new(parts: Arc<Parts>, store: Store, wakes: mpsc::Receiver<Wake>, orders: Orders) -> Self {
+    pub fn new(
+        parts: Arc<Parts>,
+        store: Store,
+        watcher: Watcher,
+        sidecars: Sidecars,
+        wakes: mpsc::Receiver<Wake>,
+        orders: Orders,
+    ) -> Self {
         Self {
             parts,
             store: Some(store),
             rescan: None,
             rescan_wanted: false,
-            rescan_at: None,
+            watcher,
+            sidecars: Some(sidecars),
+            writing: None,
+            dirty: BTreeSet::new(),
             slots: BTreeMap::new(),
             queue: Queue::default(),
             passes: JoinSet::new(),
@@ -119,6 +151,7 @@ impl Controller {
         loop {
             self.start_rescan();
             self.start_passes();
+            self.write_sidecars();
             let due = self.due();
             tokio::select! {
                 biased;
@@ -126,8 +159,10 @@ impl Controller {
                 Some(finished) = self.passes.join_next_with_id(), if !self.passes.is_empty() => {
                     self.pass_ended(finished);
                 }
-                (store, changes) = rescanned(&mut self.rescan) => self.folder_read(store, &changes),
+                (store, changes) = ended(&mut self.rescan) => self.folder_read(store, &changes),
+                sidecars = ended(&mut self.writing) => self.sidecars = Some(sidecars),
                 Some(submission) = self.orders.recv() => self.take_order(submission),
+                _ = self.watcher.hint() => self.rescan_wanted = true,
                 Some(wake) = self.wakes.recv() => self.wake(&wake),
                 () = tokio::time::sleep_until(due) => {}
             }
@@ -142,7 +177,7 @@ impl Controller {
         for key in keys {
             self.refresh(&key);
         }
-        self.parts.metrics.set_invalid(self.invalid());
+        self.parts.metrics.set_policies_invalid(self.invalid());
         if self.unseen == 0 {
             self.parts.admin.mark_ready();
         }
@@ -150,17 +185,12 @@ impl Controller {
 
     /// When to wake at the latest.
     fn due(&self) -> Instant {
-        let pass = if self.passes.len() < CONCURRENT_PASSES { self.queue.next() } else { None };
-        let far = Instant::now() + queue::LONGEST_WAIT;
-        [pass, self.rescan_at].into_iter().flatten().min().unwrap_or(far)
+        let free = self.passes.len() < CONCURRENT_PASSES;
+        let next = if free { self.queue.next() } else { None };
+        next.unwrap_or_else(|| Instant::now() + queue::LONGEST_WAIT)
     }
 
     fn start_rescan(&mut self) {
-        let now = Instant::now();
-        if self.rescan_at.is_some_and(|at| at <= now) {
-            self.rescan_wanted = true;
-            self.rescan_at = None;
-        }
         if !self.rescan_wanted {
             return;
         }
@@ -175,13 +205,10 @@ impl Controller {
     }
 
     fn folder_read(&mut self, store: Store, changes: &Changes) {
-        self.parts.rearm(store.places());
+        self.watcher.arm(store.places(), changes.look_again);
         self.store = Some(store);
         for problem in &changes.new_problems {
             tracing::warn!(problem, "policy folder");
-        }
-        if let Some(after) = changes.look_again {
-            self.rescan_at = Some(Instant::now() + after.get());
         }
         for key in &changes.deleted {
             self.delete(key);
@@ -189,8 +216,39 @@ impl Controller {
         for key in &changes.changed {
             self.refresh(key);
         }
-        self.parts.metrics.set_invalid(self.invalid());
+        self.parts.metrics.set_policies_invalid(self.invalid());
         self.look_for_stop();
+    }
+
+    /// Writes the sidecars of files whose policies had a pass, one job at a time.
+    fn write_sidecars(&mut self) {
+        if self.dirty.is_empty() {
+            return;
+        }
+        let Some(catalog) = self.store.as_ref().map(|it| Arc::clone(it.catalog())) else { return };
+        let Some(mut sidecars) = self.sidecars.take() else { return };
+        let now = self.parts.clock.now();
+        let status = |key| self.slots.get(key).and_then(|it| it.status.clone());
+        let files: Vec<_> = std::mem::take(&mut self.dirty)
+            .into_iter()
+            .map(|file| {
+                let keys = catalog.files.get(&file);
+                let statuses = keys.map(|keys| keys.iter().filter_map(status).collect::<Vec<_>>());
+                (file, statuses)
+            })
+            .collect();
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            for (file, statuses) in files {
+                let written = match statuses {
+                    Some(statuses) => sidecars.write(&file, &statuses, now).map(drop),
+                    None => sidecars.remove(&file),
+                };
+                if let Err(error) = written {
+                    tracing::warn!(file, error = act::chain(&error), "sidecar");
+                }
+            }
+            sidecars
+        }));
     }
 
     /// Begins or ends the general stop, for all policies at once.
@@ -198,7 +256,7 @@ impl Controller {
         let stopped = self.parts.stop.look().forbids_action();
         if stopped != self.stopped {
             self.stopped = stopped;
-            self.parts.events.emit(if stopped { Event::Stop } else { Event::Resume });
+            self.parts.events.emit(&if stopped { Event::Stop } else { Event::Resume });
             self.wake(&Wake::Everything);
         }
     }
@@ -211,14 +269,18 @@ impl Controller {
     fn refresh(&mut self, key: &PolicyKey) {
         let Some(entry) = self.store.as_ref().and_then(|it| it.get(key)).cloned() else { return };
         let now = Instant::now();
+        self.dirty.insert(entry.source.file.clone());
         match self.slots.get_mut(key) {
             Some(slot) => match &mut slot.policy {
-                Some(policy) => policy.renew(entry, &self.parts),
+                Some(policy) => {
+                    self.dirty.insert(policy.entry.source.file.clone());
+                    policy.renew(entry, &self.parts);
+                }
                 None => slot.stale = true,
             },
             None => {
                 let policy = Some(Box::new(Policy::load(entry, &self.parts)));
-                let slot = Slot { policy, waiting: Vec::new(), stale: false, seen: false };
+                let slot = Slot { policy, waiting: Vec::new(), stale: false, seen: false, status: None };
                 self.slots.insert(key.clone(), slot);
             }
         }
@@ -227,12 +289,14 @@ impl Controller {
 
     fn delete(&mut self, key: &PolicyKey) {
         self.queue.remove(key);
-        if let Some(slot) = self.slots.remove(key) {
-            for submission in slot.waiting {
-                submission.answer(Err(AdminError::NotFound { name: key.to_string() }));
-            }
+        let Some(slot) = self.slots.remove(key) else { return };
+        for submission in slot.waiting {
+            submission.answer(Err(AdminError::NotFound { name: key.to_string() }));
         }
-        self.parts.forget(key);
+        if let Some(policy) = slot.policy {
+            self.dirty.insert(policy.entry.source.file.clone());
+            self.parts.forget(key, Some(policy.durable));
+        }
     }
 
     fn start_passes(&mut self) {
@@ -246,7 +310,7 @@ impl Controller {
                 slot.stale = true;
                 continue;
             };
-            self.parts.metrics.observe_workqueue_latency(late);
+            self.parts.metrics.workqueue_waited(late);
             let parts = Arc::clone(&self.parts);
             let task = self.passes.spawn(async move {
                 let next = parts.reconcile(&mut policy).await;
@@ -281,8 +345,12 @@ impl Controller {
 
     fn bring_back(&mut self, policy: Box<Policy>) {
         let key = policy.key().clone();
-        // Deleted meanwhile: what the pass published goes too.
-        let Some(slot) = self.slots.get_mut(&key) else { return self.parts.forget(&key) };
+        self.dirty.insert(policy.entry.source.file.clone());
+        let Some(slot) = self.slots.get_mut(&key) else {
+            // Deleted meanwhile: what the pass published goes too.
+            return self.parts.forget(&key, Some(policy.durable));
+        };
+        slot.status.clone_from(&policy.status);
         slot.policy = Some(policy);
         if !std::mem::replace(&mut slot.seen, true) {
             self.unseen = self.unseen.saturating_sub(1);
@@ -311,9 +379,8 @@ impl Controller {
                 }
             }
             Wake::Compose { project, service } => {
-                let store = self.store.iter().flat_map(Store::entries);
-                for key in store.filter(|it| it.is_compose(project, service)).map(|it| it.key.clone()) {
-                    self.queue.add(key, now + ENGINE_SETTLES, now);
+                for key in self.slots.iter().filter(|(_, slot)| slot.moves(project, service)).map(|it| it.0) {
+                    self.queue.add(key.clone(), now + ENGINE_SETTLES, now);
                 }
             }
         }
@@ -346,8 +413,7 @@ impl Controller {
         let keys: Vec<_> = self.slots.keys().cloned().collect();
         for key in keys {
             if let Some(order) = submission.order.for_one(&key) {
-                let (copy, _) = Submission::detached(order);
-                self.take_order(copy);
+                self.take_order(Submission::unasked(order));
             }
         }
         submission.answer(Ok(()));
@@ -363,20 +429,16 @@ impl Controller {
             tracing::warn!("passes still run; what they began is recorded and goes on at the next start");
         }
         let open = self.slots.values().filter_map(|it| it.policy.as_ref()).map(|it| it.open_changes()).sum();
-        self.parts.events.emit(Event::Stopping { unfinished: open });
+        self.parts.events.emit(&Event::Stopping { unfinished: open });
     }
 }
 
-/// The outcome of a rescan that runs; never where none does.
-async fn rescanned(rescan: &mut Option<JoinHandle<(Store, Changes)>>) -> (Store, Changes) {
-    let Some(running) = rescan else { return std::future::pending().await };
-    match running.await {
-        Ok(outcome) => {
-            *rescan = None;
-            outcome
-        }
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+/// What a blocking job gives when it ends; never where none runs.
+async fn ended<T>(job: &mut Option<JoinHandle<T>>) -> T {
+    let Some(running) = job else { return std::future::pending().await };
+    let outcome = running.await;
+    *job = None;
+    outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 impl Order {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::actuators::{Actuator, ActuatorError, Observed};
+use crate::api::effective::Spec;
 use crate::model::key::PolicyKey;
 use crate::model::observation::{Limits, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot};
-use crate::api::effective::Spec;
 use crate::sources::sampler::Sampler;
 use crate::units::{self, Timestamp};
 

@@ -1,7 +1,9 @@
 //! One pass over one policy. Reads the world afresh; never told what changed.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -24,8 +26,7 @@ use crate::model::key::PolicyKey;
 use crate::model::observation::Snapshot;
 use crate::store::StopFile;
 use crate::store::memory::MemoryStore;
-use crate::store::sidecar::Sidecars;
-use crate::telemetry::event::Events;
+use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use crate::units::{Duration, Timestamp};
 
@@ -38,15 +39,15 @@ pub struct Parts {
     /// What samples replicas.
     pub usage: Arc<dyn Usage>,
     /// What is on disk of each policy.
-    pub memories: MemoryStore<Durable>,
-    /// Status files.
-    pub sidecars: Sidecars,
+    pub memories: Arc<MemoryStore>,
+    /// What was on disk at the start, of policies that are gone too; each taken by who comes first.
+    pub found: Mutex<HashMap<PolicyKey, Durable>>,
     /// The file that stops every action.
     pub stop: StopFile,
     /// What screens see.
     pub admin: Admin,
     /// Log, metrics and event list.
-    pub events: Events,
+    pub events: Arc<Events>,
     /// Prometheus families.
     pub metrics: Arc<Metrics>,
     /// How the end of an action wakes its policy.
@@ -70,7 +71,7 @@ impl Parts {
             Binding::Bound(bound) if policy.mode() != Mode::Disabled => bound.clone(),
             _ => {
                 self.usage.forget(policy.key());
-                record::idle(self, policy);
+                record::idle(self, policy).await;
                 return None;
             }
         };
@@ -99,11 +100,11 @@ impl Parts {
         let decision = decide(&bound.spec, &mut policy.durable.memory, &snapshot, &constraints, now);
         if decision.wants_action()
             && policy.recovered
-            && let Err(obstacle) = act::begin(self, policy, &bound, &decision, now)
+            && let Err(obstacle) = act::begin(self, policy, &bound, &decision, now).await
         {
             policy.obstacle = Some(obstacle);
         }
-        record::decided(self, policy, &bound, &decision, evaluation);
+        record::decided(self, policy, &decision, evaluation).await;
         Some(self.next(policy, &decision, &constraints, now))
     }
 
@@ -118,7 +119,12 @@ impl Parts {
         }
     }
 
-    fn constraints(&self, policy: &mut Policy, seen: &crate::actuators::Observed, now: Timestamp) -> Constraints {
+    fn constraints(
+        &self,
+        policy: &mut Policy,
+        seen: &crate::actuators::Observed,
+        now: Timestamp,
+    ) -> Constraints {
         let stopped = self.stop.look().forbids_action();
         if stopped {
             policy.running.iter().for_each(act::Running::abort_growth);
@@ -172,14 +178,41 @@ impl Parts {
         [decision.recheck_at, retry].into_iter().flatten().fold(evaluation, Timestamp::min)
     }
 
-    /// A policy that is gone leaves nothing behind but its memory.
-    pub fn forget(&self, key: &PolicyKey) {
+    /// What was on disk of a policy when the controller started, or before it was deleted.
+    #[must_use]
+    pub fn remembered(&self, key: &PolicyKey) -> Durable {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default()
+    }
+
+    /// Makes what is remembered of a policy durable. Does not hold up other passes.
+    pub async fn save(&self, policy: &mut Policy) -> io::Result<()> {
+        let durable = std::mem::take(&mut policy.durable);
+        let (key, memories) = (policy.key().clone(), Arc::clone(&self.memories));
+        let saving = tokio::task::spawn_blocking(move || {
+            let outcome = memories.save(&key, &durable);
+            (durable, outcome)
+        });
+        match saving.await {
+            Ok((durable, outcome)) => {
+                policy.durable = durable;
+                outcome.map(drop)
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// A policy that is gone leaves nothing behind but its memory, which waits for one of its name.
+    pub fn forget(&self, key: &PolicyKey, last: Option<Durable>) {
         self.usage.forget(key);
         self.metrics.forget(key);
         self.admin.remove(key);
-        self.sidecars.forget(key);
-        self.memories.retire(key, self.clock.now());
-        self.events.emit(&crate::telemetry::event::Event::PolicyDeleted { policy: key.clone() });
+        if let Err(error) = self.memories.mark_deleted(key, self.clock.now()) {
+            tracing::warn!(policy = %key, %error, "memory of a deleted policy");
+        }
+        if let Some(last) = last {
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), last);
+        }
+        self.events.emit(&Event::PolicyDeleted { policy: key.clone() });
     }
 
     /// An id that no other change has: policy, moment, and a count within the process.

@@ -1,25 +1,30 @@
 //! What a pass leaves behind: durable memory, conditions and status, sidecar, metrics, view, one event.
 
-use super::bind::{Binding, Bound};
+use super::bind::{Binding, profile};
 use super::reconcile::Parts;
 use super::state::{KEPT_DECISIONS, Policy};
-use crate::admin::view::{PolicyView, Signal, ViewMetadata};
+use crate::admin::view::{HoldView, PolicyView, Signal, ViewMetadata};
 use crate::api::API_VERSION;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
 use crate::api::effective::effective_policy;
-use crate::api::policy::{Mode, PolicySpec};
-use crate::api::status::{Action, Phase, ReplicaCounts, Status};
+use crate::api::policy::Mode;
+use crate::api::status::{Action, Phase, ReplicaCounts, ScalingPolicyStatus, Status, StatusMetadata};
 use crate::model::decision::{Decision, Finding};
-use crate::model::memory::Trust;
+use crate::model::memory::{Hold, Trust};
 use crate::telemetry::event::Event;
-use crate::telemetry::policy_series::PolicyInfo;
+use crate::telemetry::metrics::PolicyInfo;
 use crate::units::Timestamp;
 
 /// A pass that decided.
-pub fn decided(parts: &Parts, policy: &mut Policy, bound: &Bound, decision: &Decision, evaluation: bool) {
+pub async fn decided(
+    parts: &Parts,
+    policy: &mut Policy,
+    decision: &Decision,
+    evaluation: bool,
+) {
     keep_decision(policy, decision);
     let findings = findings(policy, decision);
-    let phase = phase(policy, decision, &findings);
+    let phase = phase(policy, &findings);
     let status = Status {
         replicas: Some(ReplicaCounts {
             current: decision.current,
@@ -42,34 +47,32 @@ pub fn decided(parts: &Parts, policy: &mut Policy, bound: &Bound, decision: &Dec
     if evaluation {
         parts.metrics.evaluated(policy.key(), decision.at);
     }
-    let signals = signals(bound, decision);
-    publish(parts, policy, status, findings, signals, decision.at);
+    publish(parts, policy, status, findings, decision.at).await;
 }
 
 /// A pass over a policy that is not controlled: invalid, refused, or switched off.
-pub fn idle(parts: &Parts, policy: &mut Policy) {
+pub async fn idle(parts: &Parts, policy: &mut Policy) {
     let (phase, ready) = match &policy.binding {
-        Binding::Invalid => (Phase::Invalid, (Reason::InvalidPolicy, first_mistake(policy))),
+        Binding::Invalid => (Phase::Invalid, (Reason::InvalidPolicy, first_trouble(policy))),
         Binding::Refused(obstacle) => (Phase::Degraded, (obstacle.reason, obstacle.message.clone())),
         Binding::Bound(_) => (Phase::Disabled, (Reason::Disabled, "mode Disabled".to_owned())),
     };
     let findings = vec![finding(ConditionType::Ready, ConditionStatus::False, ready.0, ready.1)];
     let status = bare(policy, phase);
-    publish(parts, policy, status, findings, Vec::new(), parts.clock.now());
+    publish(parts, policy, status, findings, parts.clock.now()).await;
 }
 
-fn publish(
+async fn publish(
     parts: &Parts,
     policy: &mut Policy,
     mut status: Status,
     findings: Vec<Finding>,
-    signals: Vec<Signal>,
     now: Timestamp,
 ) {
     policy.durable.conditions = conditions(&policy.durable.conditions, findings, now);
     status.conditions.clone_from(&policy.durable.conditions);
     status.last_decision = policy.durable.decisions.back().cloned();
-    if let Err(error) = parts.memories.save(policy.key(), &policy.durable) {
+    if let Err(error) = parts.save(policy).await {
         tracing::error!(%error, "memory could not be written");
     }
     let info = PolicyInfo {
@@ -78,8 +81,13 @@ fn publish(
         held: policy.durable.memory.hold.is_some(),
     };
     parts.metrics.set_policy(policy.key(), info, &status);
-    parts.sidecars.write(&policy.entry, &status, now);
-    parts.admin.publish(view(policy, status, signals));
+    policy.status = Some(ScalingPolicyStatus {
+        api_version: API_VERSION.to_owned(),
+        kind: "ScalingPolicyStatus".to_owned(),
+        metadata: StatusMetadata { name: policy.entry.name.clone(), generation: policy.entry.generation },
+        status: status.clone(),
+    });
+    parts.admin.publish(view(policy, status));
 }
 
 /// Decisions that changed something or were kept from it stay; a repeated one only takes the place of the last.
@@ -120,7 +128,7 @@ fn bare(policy: &Policy, phase: Phase) -> Status {
 }
 
 /// The first word that applies, in the order of [`Phase`].
-fn phase(policy: &Policy, decision: &Decision, findings: &[Finding]) -> Phase {
+fn phase(policy: &Policy, findings: &[Finding]) -> Phase {
     let is_false = |kind| findings.iter().any(|it| it.kind == kind && it.status == ConditionStatus::False);
     let memory = &policy.durable.memory;
     if memory.failed.stopped_at.is_some() {
@@ -164,8 +172,8 @@ fn findings(policy: &Policy, decision: &Decision) -> Vec<Finding> {
 fn ready(policy: &Policy, others: &[Finding]) -> Finding {
     let say = |status, reason, message: String| finding(ConditionType::Ready, status, reason, message);
     let memory = &policy.durable.memory;
-    if !policy.entry.mistakes.is_empty() {
-        return say(ConditionStatus::False, Reason::InvalidPolicy, first_mistake(policy));
+    if !policy.entry.troubles().is_empty() {
+        return say(ConditionStatus::False, Reason::InvalidPolicy, first_trouble(policy));
     }
     if memory.failed.stopped_at.is_some() {
         let failures = memory.failed.in_a_row;
@@ -215,11 +223,12 @@ fn stalled(policy: &Policy) -> Option<Finding> {
     })
 }
 
-fn first_mistake(policy: &Policy) -> String {
-    let more = policy.entry.mistakes.len().saturating_sub(1);
-    let first = policy.entry.mistakes.first().map(ToString::to_string).unwrap_or_default();
-    let goes_on = if policy.entry.policy.is_some() { "; the last good text goes on" } else { "" };
+fn first_trouble(policy: &Policy) -> String {
+    let troubles = policy.entry.troubles();
+    let first = troubles.first().map_or("", String::as_str);
+    let more = troubles.len().saturating_sub(1);
     let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    let goes_on = if policy.entry.policy.is_some() { "; the last good text goes on" } else { "" };
     format!("{first}{rest}{goes_on}")
 }
 
@@ -247,23 +256,9 @@ fn conditions(before: &[Condition], findings: Vec<Finding>, now: Timestamp) -> V
     conditions
 }
 
-/// Metrics of rules and tracking with their thresholds, each metric once.
-fn signals(bound: &Bound, decision: &Decision) -> Vec<Signal> {
-    bound
-        .spec
-        .thresholds()
-        .into_iter()
-        .map(|(metric, threshold)| Signal {
-            value: decision.metrics.iter().find(|(name, _)| **name == *metric).map(|(_, value)| *value),
-            metric,
-            threshold,
-        })
-        .collect()
-}
-
-fn view(policy: &Policy, status: Status, signals: Vec<Signal>) -> PolicyView {
+fn view(policy: &Policy, status: Status) -> PolicyView {
     let written = policy.entry.policy.as_deref();
-    let effective = |spec: &PolicySpec| effective_policy(spec, policy.entry.profile.as_deref());
+    let effective = written.map(|it| effective_policy(&it.spec, profile(&policy.entry)));
     PolicyView {
         api_version: API_VERSION.to_owned(),
         kind: "ScalingPolicy".to_owned(),
@@ -272,16 +267,25 @@ fn view(policy: &Policy, status: Status, signals: Vec<Signal>) -> PolicyView {
             labels: written.map(|it| it.metadata.labels.clone()).unwrap_or_default(),
             annotations: written.map(|it| it.metadata.annotations.clone()).unwrap_or_default(),
             generation: policy.entry.generation,
-            creation_timestamp: Some(policy.entry.first_seen),
+            creation_timestamp: policy.entry.first_seen,
         },
         spec: written.map(|it| it.spec.clone()),
-        effective: written.map(|it| effective(&it.spec)),
+        signals: effective.as_ref().map(|it| Signal::of(it, &status.metrics)).unwrap_or_default(),
+        effective,
         status,
         mode: policy.mode(),
-        hold: policy.durable.memory.hold.clone(),
-        signals,
-        mistakes: policy.entry.mistakes.iter().map(ToString::to_string).collect(),
+        hold: policy.durable.memory.hold.as_ref().map(hold_view),
+        mistakes: policy.entry.troubles(),
         decisions: policy.durable.decisions.iter().cloned().collect(),
+    }
+}
+
+fn hold_view(hold: &Hold) -> HoldView {
+    HoldView {
+        direction: hold.direction,
+        until: hold.until,
+        reason: hold.reason.clone(),
+        by: hold.by.clone(),
     }
 }
 
@@ -292,8 +296,9 @@ mod tests {
     #[test]
     fn a_condition_keeps_its_time_while_its_status_stays() {
         let at = Timestamp::from_secs;
-        let ready =
-            |status, message: &str| finding(ConditionType::Ready, status, Reason::Reconciled, message.to_owned());
+        let ready = |status, message: &str| {
+            finding(ConditionType::Ready, status, Reason::Reconciled, message.to_owned())
+        };
         let first = conditions(&[], vec![ready(ConditionStatus::True, "a")], at(1));
         let second = conditions(&first, vec![ready(ConditionStatus::True, "b")], at(2));
         let third = conditions(&second, vec![ready(ConditionStatus::False, "c")], at(3));

@@ -11,7 +11,7 @@ use crate::actuators::Obstacle;
 use crate::admin::order::{AdminError, Order};
 use crate::api::condition::Condition;
 use crate::api::policy::Mode;
-use crate::api::status::DecisionRecord;
+use crate::api::status::{DecisionRecord, ScalingPolicyStatus};
 use crate::model::key::{Generation, PolicyKey};
 use crate::model::memory::{Hold, HoldDirection, Memory};
 use crate::model::observation::ReplicaId;
@@ -36,6 +36,8 @@ pub struct Durable {
     pub generation: Generation,
     /// The target that the memory speaks of.
     pub target: Option<String>,
+    /// The replica that rests stopped while the workload is at zero.
+    pub kept: Option<ReplicaId>,
     /// Decisions that changed something or were kept from it, oldest first.
     pub decisions: VecDeque<DecisionRecord>,
 }
@@ -60,13 +62,15 @@ pub struct Policy {
     pub obstacle: Option<Obstacle>,
     /// When the next evaluation is due.
     pub next_evaluation: Option<Timestamp>,
+    /// What its sidecar shows; absent before the first pass.
+    pub status: Option<ScalingPolicyStatus>,
 }
 
 impl Policy {
     /// The policy with what is on disk of it.
     #[must_use]
     pub fn load(entry: PolicyEntry, parts: &Parts) -> Self {
-        let durable = parts.memories.get(&entry.key).unwrap_or_default();
+        let durable = parts.remembered(&entry.key);
         let mut policy = Self {
             binding: bind(&entry, &*parts.actuators),
             entry,
@@ -77,6 +81,7 @@ impl Policy {
             retry_at: None,
             obstacle: None,
             next_evaluation: None,
+            status: None,
         };
         policy.settle_in();
         policy
@@ -124,10 +129,11 @@ impl Policy {
         self.durable.memory.mode.unwrap_or(written)
     }
 
-    /// Replicas that docktor is stopping.
+    /// Replicas that docktor is stopping, and the one that it keeps stopped.
     #[must_use]
     pub fn retiring(&self) -> Vec<ReplicaId> {
-        self.durable.memory.intents.iter().flat_map(|it| &it.retire).cloned().collect()
+        let going = self.durable.memory.intents.iter().flat_map(|it| &it.retire);
+        going.chain(&self.durable.kept).cloned().collect()
     }
 
     /// Changes whose outcome is not known.

@@ -4,4 +4,8 @@
 //! background (`sampler`), by whichever meter can see them.
 
 pub mod reading;
+pub mod cgroup;
+#[cfg(feature = "docker")]
+pub mod docker;
+pub mod host;
 pub mod sampler;

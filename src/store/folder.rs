@@ -19,6 +19,7 @@ pub use places::{Identity, Places, identity};
 
 use super::durable::read_regular;
 use super::load::{LoadedFile, load, sha256};
+use crate::api::read;
 use crate::units::{Duration, Timestamp};
 use walk::Walk;
 pub use walk::is_policy_name;
@@ -28,7 +29,7 @@ pub const MAX_FILES: usize = 20_000;
 /// Most folders inside one another.
 pub const MAX_DEPTH: usize = 16;
 /// Most bytes of one policy file.
-pub const MAX_FILE_BYTES: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = read::MAX_FILE_BYTES as u64;
 
 /// Within this time of a change, another one may leave the same times: file systems count in up to 2 s.
 const TIMES_GRANULARITY: Duration = Duration::from_secs(2);

@@ -3,13 +3,16 @@
 //! A file is replaced as a whole and synced before `save` returns; nothing is written while nothing changed.
 //! What the memory means is not known here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -27,21 +30,14 @@ const VERSION: u32 = 1;
 /// Longest name of a file before its ending; a longer one is replaced by a digest.
 const LONGEST_NAME: usize = 120;
 
-/// The memories of all policies. Calls block on files and may come from several threads at once.
+/// The memories `M` of all policies. Calls block on files and may come from several threads at once, though for
+/// one key only from one.
 #[derive(Debug)]
-pub struct MemoryStore {
+pub struct MemoryStore<M> {
     folder: PathBuf,
-    /// Digests of what is on disk.
-    written: Mutex<HashMap<PolicyKey, [u8; 32]>>,
-}
-
-/// What `load_all` found.
-#[derive(Debug)]
-pub struct Memories<M> {
-    /// The memories, of policies that are gone too.
-    pub memories: HashMap<PolicyKey, M>,
-    /// Files that made no sense and are now set aside, and why; for the operator.
-    pub set_aside: Vec<String>,
+    /// Digests of what is on disk, as far as this process wrote or read it.
+    on_disk: Mutex<HashMap<PolicyKey, [u8; 32]>>,
+    memory: PhantomData<fn(M) -> M>,
 }
 
 /// What `save` did.
@@ -64,91 +60,120 @@ struct Envelope<M> {
     memory: M,
 }
 
-impl MemoryStore {
+/// Why a file does not hold what it should.
+#[derive(Debug, thiserror::Error)]
+enum Damage {
+    #[error("it is no memory of a policy")]
+    Content(#[from] serde_json::Error),
+    #[error("it has version {0}, and this docktor knows {VERSION}")]
+    Version(u32),
+}
+
+impl<M: Serialize + DeserializeOwned> MemoryStore<M> {
     /// Opens the memories in the folder `state`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
     pub fn open(state: &Path) -> io::Result<Self> {
         let folder = state.join(FOLDER);
         fs::create_dir_all(&folder)?;
-        Ok(Self { folder, written: Mutex::default() })
+        Ok(Self { folder, on_disk: Mutex::default(), memory: PhantomData })
     }
 
-    /// Reads all memories, once, at start. A file that makes no sense is renamed to `….damaged` and reported.
-    pub fn load_all<M: DeserializeOwned>(&self) -> io::Result<Memories<M>> {
-        let mut found = Memories { memories: HashMap::new(), set_aside: Vec::new() };
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.extension().is_none_or(|it| it != "json") {
-                continue;
+    /// The memory of a policy, also of one that was deleted less than [`KEEP_DELETED`] ago. A file that makes no
+    /// sense is set aside as `….damaged`, and the policy begins anew.
+    pub fn get(&self, key: &PolicyKey) -> Option<M> {
+        let path = self.path(key);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::error!(policy = %key, %error, file = %path.display(), "the memory of a policy cannot be read");
+                return None;
             }
-            let bytes = fs::read(&path)?;
-            match decode::<M>(&bytes) {
-                Ok(envelope) => {
-                    let digest = Sha256::digest(&bytes).into();
-                    self.written().insert(envelope.policy.clone(), digest);
-                    found.memories.insert(envelope.policy, envelope.memory);
-                }
-                Err(why) => {
-                    let aside = path.with_extension("damaged");
-                    fs::rename(&path, &aside)?;
-                    found
-                        .set_aside
-                        .push(format!("{} makes no sense and is set aside: {why}", path.display()));
-                }
+        };
+        match decode(&bytes) {
+            Ok(Envelope { memory, .. }) => {
+                self.on_disk().insert(key.clone(), Sha256::digest(&bytes).into());
+                Some(memory)
+            }
+            Err(damage) => {
+                let aside = path.with_extension("damaged");
+                let kept = fs::rename(&path, &aside).is_ok();
+                let aside = kept.then(|| aside.display().to_string());
+                let error = chain(&damage);
+                tracing::error!(policy = %key, error, aside, "the memory of a policy is damaged; it begins anew");
+                None
             }
         }
-        Ok(found)
     }
 
     /// Makes the memory of a policy durable before it returns, unless it is on disk already.
-    pub fn save<M: Serialize>(&self, key: &PolicyKey, memory: &M) -> io::Result<Saved> {
+    ///
+    /// # Errors
+    /// When it cannot be written; what was on disk before then is still there.
+    pub fn save(&self, key: &PolicyKey, memory: &M) -> io::Result<Saved> {
         self.write(&Envelope { version: VERSION, policy: key.clone(), deleted_at: None, memory })
     }
 
-    /// Marks the memory of a policy that was deleted; it is kept for [`KEEP_DELETED`]. A later `save` under the
+    /// Marks the memory of a policy that is deleted; it is kept for [`KEEP_DELETED`]. The next `save` under the
     /// same key takes the mark away.
-    pub fn mark_deleted(&self, key: &PolicyKey, now: Timestamp) -> io::Result<()> {
+    pub fn retire(&self, key: &PolicyKey, now: Timestamp) {
+        if let Err(error) = self.mark(key, now) {
+            tracing::warn!(policy = %key, %error, "the memory of a deleted policy cannot be marked and will stay");
+        }
+    }
+
+    /// To be called at start, and now and then: retires the memories of all policies that are not among `living`,
+    /// and removes those retired for longer than [`KEEP_DELETED`].
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or a file not be removed.
+    pub fn sweep(&self, living: &BTreeSet<PolicyKey>, now: Timestamp) -> io::Result<()> {
+        let mut removed = false;
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.extension() != Some(OsStr::new("json")) {
+                continue;
+            }
+            let Ok(envelope) = decode::<IgnoredAny>(&fs::read(&path)?) else { continue };
+            let key = envelope.policy;
+            match envelope.deleted_at {
+                _ if living.contains(&key) => {}
+                None => self.retire(&key, now),
+                Some(at) if now.since(at) >= KEEP_DELETED => {
+                    self.on_disk().remove(&key);
+                    fs::remove_file(&path)?;
+                    removed = true;
+                }
+                Some(_) => {}
+            }
+        }
+        if removed { sync_folder(&self.folder) } else { Ok(()) }
+    }
+
+    fn mark(&self, key: &PolicyKey, now: Timestamp) -> io::Result<()> {
         let bytes = match fs::read(self.path(key)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            read => read?,
         };
         let envelope: Envelope<serde_json::Value> = serde_json::from_slice(&bytes)?;
         let deleted_at = envelope.deleted_at.or(Some(now));
         self.write(&Envelope { deleted_at, ..envelope }).map(|_| ())
     }
 
-    /// Removes the memories of policies deleted more than [`KEEP_DELETED`] ago, and says which.
-    pub fn remove_expired(&self, now: Timestamp) -> io::Result<Vec<PolicyKey>> {
-        let mut removed = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.extension().is_none_or(|it| it != "json") {
-                continue;
-            }
-            let Ok(envelope) = decode::<serde::de::IgnoredAny>(&fs::read(&path)?) else { continue };
-            if envelope.deleted_at.is_some_and(|at| now.since(at) >= KEEP_DELETED) {
-                fs::remove_file(&path)?;
-                self.written().remove(&envelope.policy);
-                removed.push(envelope.policy);
-            }
-        }
-        if !removed.is_empty() {
-            sync_folder(&self.folder)?;
-        }
-        Ok(removed)
-    }
-
-    fn write<M: Serialize>(&self, envelope: &Envelope<M>) -> io::Result<Saved> {
+    fn write<T: Serialize>(&self, envelope: &Envelope<T>) -> io::Result<Saved> {
         let mut bytes = serde_json::to_vec(envelope)?;
         bytes.push(b'\n');
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
-        if self.written().get(&envelope.policy) == Some(&digest) {
+        let key = &envelope.policy;
+        if self.on_disk().get(key) == Some(&digest) {
             return Ok(Saved::Unchanged);
         }
-        // Until it is known what is on disk, nothing counts as written.
-        self.written().remove(&envelope.policy);
-        replace(&self.folder, &file_name(&envelope.policy), &bytes, Durability::Power)?;
-        self.written().insert(envelope.policy.clone(), digest);
+        // After a failure nobody knows what is on disk, so the next save writes in any case.
+        self.on_disk().remove(key);
+        replace(&self.folder, &file_name(key), &bytes, Durability::Power)?;
+        self.on_disk().insert(key.clone(), digest);
         Ok(Saved::Written)
     }
 
@@ -156,17 +181,18 @@ impl MemoryStore {
         self.folder.join(file_name(key))
     }
 
-    fn written(&self) -> std::sync::MutexGuard<'_, HashMap<PolicyKey, [u8; 32]>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    fn on_disk(&self) -> MutexGuard<'_, HashMap<PolicyKey, [u8; 32]>> {
+        self.on_disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<Envelope<M>, String> {
-    let envelope: Envelope<M> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    match envelope.version {
-        VERSION => Ok(envelope),
-        other => Err(format!("it has version {other}; this docktor knows {VERSION}")),
-    }
+fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<Envelope<M>, Damage> {
+    let version = serde_json::from_slice::<Envelope<IgnoredAny>>(bytes)?.version;
+    if version == VERSION { Ok(serde_json::from_slice(bytes)?) } else { Err(Damage::Version(version)) }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
 /// The key itself for every name that a policy can have; anything else is escaped.
@@ -175,11 +201,124 @@ fn file_name(key: &PolicyKey) -> String {
     for byte in key.as_str().bytes() {
         match byte {
             b'a'..=b'z' | b'0'..=b'9' | b'-' => name.push(char::from(byte)),
-            _ => name.push_str(&format!("%{byte:02x}")),
+            _ => write!(name, "%{byte:02x}").expect("a String takes all"),
         }
     }
     if name.len() > LONGEST_NAME {
         name = format!("%{:x}", Sha256::digest(key.as_str()));
     }
     name + ".json"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000_000);
+
+    fn later(hours: u64) -> Timestamp {
+        NOW.plus(Duration::from_secs(hours * 3_600))
+    }
+
+    fn store(state: &Path) -> MemoryStore<Vec<u32>> {
+        MemoryStore::open(state).unwrap()
+    }
+
+    fn web() -> PolicyKey {
+        PolicyKey::new("web")
+    }
+
+    #[test]
+    fn a_memory_is_there_after_a_restart_and_is_written_only_when_it_changed() {
+        let state = tempfile::tempdir().unwrap();
+        let memories = store(state.path());
+        assert_eq!(memories.get(&web()), None);
+        assert_eq!(memories.save(&web(), &vec![1]).unwrap(), Saved::Written);
+        assert_eq!(memories.save(&web(), &vec![1]).unwrap(), Saved::Unchanged);
+        let memories = store(state.path());
+        assert_eq!(memories.get(&web()), Some(vec![1]));
+        assert_eq!(memories.save(&web(), &vec![1]).unwrap(), Saved::Unchanged);
+        assert_eq!(memories.save(&web(), &vec![2]).unwrap(), Saved::Written);
+        assert_eq!(store(state.path()).get(&web()), Some(vec![2]));
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_and_the_policy_begins_anew() {
+        for damage in [
+            "",
+            "{",
+            "[]",
+            r#"{"version":2,"policy":"web","memory":[1]}"#,
+            r#"{"version":1,"policy":"web","memory":"x"}"#,
+        ] {
+            let state = tempfile::tempdir().unwrap();
+            let memories = store(state.path());
+            let file = state.path().join("memory/web.json");
+            fs::write(&file, damage).unwrap();
+            assert_eq!(memories.get(&web()), None, "{damage}");
+            assert_eq!(fs::read_to_string(file.with_extension("damaged")).unwrap(), damage);
+            memories.save(&web(), &vec![3]).unwrap();
+            assert_eq!(store(state.path()).get(&web()), Some(vec![3]));
+        }
+    }
+
+    #[test]
+    fn the_memory_of_a_deleted_policy_is_kept_for_a_day() {
+        let state = tempfile::tempdir().unwrap();
+        let memories = store(state.path());
+        memories.save(&web(), &vec![1]).unwrap();
+        memories.retire(&web(), NOW);
+        memories.retire(&web(), later(23));
+        memories.sweep(&BTreeSet::new(), later(23)).unwrap();
+        assert_eq!(store(state.path()).get(&web()), Some(vec![1]));
+        memories.sweep(&BTreeSet::new(), later(24)).unwrap();
+        assert_eq!(store(state.path()).get(&web()), None);
+    }
+
+    #[test]
+    fn a_policy_that_comes_back_keeps_its_memory() {
+        let state = tempfile::tempdir().unwrap();
+        let memories = store(state.path());
+        memories.save(&web(), &vec![1]).unwrap();
+        memories.retire(&web(), NOW);
+        assert_eq!(memories.save(&web(), &vec![1]).unwrap(), Saved::Written);
+        memories.sweep(&[web()].into(), later(48)).unwrap();
+        assert_eq!(memories.get(&web()), Some(vec![1]));
+    }
+
+    #[test]
+    fn a_policy_deleted_while_docktor_was_down_is_forgotten_a_day_after_the_start() {
+        let state = tempfile::tempdir().unwrap();
+        let memories = store(state.path());
+        memories.save(&web(), &vec![1]).unwrap();
+        memories.sweep(&BTreeSet::new(), NOW).unwrap();
+        assert_eq!(memories.get(&web()), Some(vec![1]));
+        memories.sweep(&BTreeSet::new(), later(24)).unwrap();
+        assert_eq!(memories.get(&web()), None);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_memory_and_is_tried_again() {
+        let state = tempfile::tempdir().unwrap();
+        let memories = store(state.path());
+        memories.save(&web(), &vec![1]).unwrap();
+        let obstacle = state.path().join("memory/.web.json.tmp");
+        fs::create_dir_all(obstacle.join("in-the-way")).unwrap();
+        memories.save(&web(), &vec![2]).unwrap_err();
+        assert_eq!(store(state.path()).get(&web()), Some(vec![1]));
+        fs::remove_dir_all(obstacle).unwrap();
+        assert_eq!(memories.save(&web(), &vec![2]).unwrap(), Saved::Written);
+    }
+
+    #[test]
+    fn no_key_leads_out_of_the_folder() {
+        for (key, name) in [
+            ("web-1", "web-1.json"),
+            ("../../etc/passwd", "%2e%2e%2f%2e%2e%2fetc%2fpasswd.json"),
+            ("a.yaml#0", "a%2eyaml%230.json"),
+        ] {
+            assert_eq!(file_name(&PolicyKey::new(key)), name);
+        }
+        assert!(file_name(&PolicyKey::new(&"ä".repeat(500))).len() < 100);
+    }
 }

@@ -435,3 +435,105 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events() -> (Events, Arc<Metrics>) {
+        let metrics = Arc::new(Metrics::new("0.0.0"));
+        (Events::new(Clock::system(), metrics.clone()), metrics)
+    }
+
+    fn decision(from: u32, to: u32) -> Event {
+        let record = DecisionRecord {
+            time: Timestamp::default(),
+            action: Action::between(from, to),
+            from,
+            to,
+            reason: "cpu.avg 89.3 > 75".to_owned(),
+            limited_by: None,
+            trail: vec![],
+        };
+        Event::Decision { policy: PolicyKey::new("web"), generation: 3, record }
+    }
+
+    #[tokio::test]
+    async fn a_decision_becomes_a_metric_and_a_record() {
+        let (events, metrics) = events();
+        events.emit(&decision(2, 4));
+        events.emit(&decision(4, 4));
+        let text = metrics.render();
+        for line in [
+            r#"docktor_decisions_total{policy="web",action="ScaleUp"} 1"#,
+            r#"docktor_decisions_total{policy="web",action="None"} 1"#,
+            r#"docktor_decisions_total{policy="web",action="ScaleDown"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+        let kept = events.recent();
+        assert_eq!(kept.len(), 1, "what changed nothing is not kept");
+        let json = serde_json::to_value(&kept[0]).unwrap();
+        assert_eq!(json["type"], "Normal");
+        assert_eq!(json["policy"], "web");
+        assert_eq!(json["reason"], "ScaleUp");
+        assert_eq!(json["message"], "2 -> 4 replicas: cpu.avg 89.3 > 75");
+    }
+
+    #[tokio::test]
+    async fn only_the_latest_events_are_kept_and_ids_go_on() {
+        let (events, _) = events();
+        for _ in 0..KEPT_EVENTS + 5 {
+            events.emit(&Event::Stop);
+        }
+        let kept = events.recent();
+        assert_eq!(kept.len(), KEPT_EVENTS);
+        assert_eq!((kept[0].id, kept[KEPT_EVENTS - 1].id), (6, KEPT_EVENTS as u64 + 5));
+        assert!(kept.iter().all(|it| it.severity == Severity::Warning && it.policy.is_none()));
+    }
+
+    #[tokio::test]
+    async fn a_follower_sees_what_was_and_what_comes_without_a_gap() {
+        let (events, _) = events();
+        events.emit(&Event::Stop);
+        let (past, mut live) = events.follow();
+        events.emit(&Event::Resume);
+        assert_eq!(past.iter().map(|it| it.reason.as_str()).collect::<Vec<_>>(), ["Stop"]);
+        let next = live.recv().await.unwrap();
+        assert_eq!((next.id, next.reason.as_str()), (2, "Resume"));
+    }
+
+    #[tokio::test]
+    async fn actions_are_counted_by_their_result() {
+        let (events, metrics) = events();
+        let (policy, change) = (PolicyKey::new("web"), ChangeId::new("c1"));
+        let took = Duration::from_secs(3);
+        let done = |replicas| Event::ActionDone {
+            policy: policy.clone(),
+            change: change.clone(),
+            actuator: "compose",
+            replicas,
+            took,
+        };
+        events.emit(&done(3));
+        events.emit(&done(4));
+        let error = "no space left on device".to_owned();
+        events.emit(&Event::ActionFailed {
+            policy: policy.clone(),
+            change: change.clone(),
+            actuator: "compose",
+            error,
+            took,
+        });
+        let text = metrics.render();
+        for line in [
+            r#"docktor_actions_total{policy="web",actuator="compose",result="success"} 2"#,
+            r#"docktor_actions_total{policy="web",actuator="compose",result="failure"} 1"#,
+            r#"docktor_act_duration_seconds_count{actuator="compose"} 3"#,
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+        events.emit(&Event::PolicyDeleted { policy });
+        assert!(!metrics.render().contains(r#"policy="web""#));
+    }
+}

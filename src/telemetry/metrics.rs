@@ -212,3 +212,131 @@ fn register<C: prometheus::core::Collector + Clone + 'static>(registry: &Registr
 fn count(of: usize) -> i64 {
     i64::try_from(of).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
+    use crate::api::policy::Mode;
+    use crate::api::status::{Phase, ReplicaCounts, SourceRef};
+
+    fn status(metrics: &[(&str, f64)]) -> Status {
+        Status {
+            observed_generation: 1,
+            source: SourceRef { file: "web.yaml".to_owned(), document: 0, sha256: String::new() },
+            phase: Phase::Active,
+            replicas: Some(ReplicaCounts { current: 2, ready: 1, desired: 4, min: 2, max: 10 }),
+            metrics: metrics
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), *value))
+                .collect::<BTreeMap<_, _>>(),
+            conditions: vec![Condition {
+                kind: ConditionType::Ready,
+                status: ConditionStatus::True,
+                reason: Reason::Reconciled,
+                message: String::new(),
+                last_transition_time: Timestamp::default(),
+            }],
+            last_decision: None,
+            last_scale_time: None,
+            next_allowed: None,
+        }
+    }
+
+    fn info() -> PolicyInfo {
+        PolicyInfo { target: "compose/shop/web".to_owned(), mode: Mode::Auto, held: false }
+    }
+
+    /// Every family, with a point in each.
+    fn all() -> Metrics {
+        let metrics = Metrics::new("1.2.3");
+        let web = PolicyKey::new("web");
+        metrics.set_policy(&web, info(), &status(&[("cpu.avg", 89.3), ("queue.backlog", 620.0)]));
+        let limits = Limits { cpus: Some(1.5), memory: Some(1e9), tasks: Some(100.0), ..Limits::default() };
+        metrics.set_limits(&web, limits);
+        metrics.evaluated(&web, Timestamp::from_secs(1_795_000_000));
+        metrics.metric_failed(&web, "nats");
+        metrics.decided(&web, Action::ScaleUp);
+        metrics.acted(&web, "compose", ActionResult::Success, Duration::from_secs(3));
+        metrics.reconcile_took(Duration::from_micros(700));
+        metrics.observe_took("nats", Duration::from_millis(2));
+        metrics.set_workqueue_depth(1);
+        metrics.workqueue_waited(Duration::from_millis(1));
+        metrics.set_policies_invalid(1);
+        metrics.set_sampled_replicas(2);
+        metrics.replica_read("cgroup", Duration::from_micros(40));
+        metrics
+    }
+
+    #[test]
+    fn every_family_of_the_contract_is_there() {
+        let text = all().render();
+        for line in [
+            r#"docktor_policy_info{policy="web",mode="Auto",phase="Active",target="compose/shop/web"} 1"#,
+            r#"docktor_policy_replicas_current{policy="web"} 2"#,
+            r#"docktor_policy_replicas_ready{policy="web"} 1"#,
+            r#"docktor_policy_replicas_desired{policy="web"} 4"#,
+            r#"docktor_policy_replicas_min{policy="web"} 2"#,
+            r#"docktor_policy_replicas_max{policy="web"} 10"#,
+            r#"docktor_policy_cpu_limit_cores{policy="web"} 1.5"#,
+            r#"docktor_policy_memory_limit_bytes{policy="web"} 1000000000"#,
+            r#"docktor_policy_tasks_limit{policy="web"} 100"#,
+            r#"docktor_policy_metric_value{policy="web",metric="cpu.avg"} 89.3"#,
+            r#"docktor_policy_condition{policy="web",type="Ready",status="true"} 1"#,
+            r#"docktor_policy_condition{policy="web",type="Ready",status="false"} 0"#,
+            r#"docktor_policy_held{policy="web"} 0"#,
+            r#"docktor_policy_last_evaluation_timestamp_seconds{policy="web"} 1795000000"#,
+            r#"docktor_metric_errors_total{policy="web",source="nats"} 1"#,
+            r#"docktor_decisions_total{policy="web",action="ScaleUp"} 1"#,
+            r#"docktor_actions_total{policy="web",actuator="compose",result="success"} 1"#,
+            "docktor_reconcile_duration_seconds_count 1",
+            r#"docktor_observe_duration_seconds_count{source="nats"} 1"#,
+            r#"docktor_act_duration_seconds_count{actuator="compose"} 1"#,
+            "docktor_workqueue_depth 1",
+            "docktor_workqueue_latency_seconds_count 1",
+            "docktor_policies_invalid 1",
+            r#"docktor_build_info{version="1.2.3"} 1"#,
+        ] {
+            assert!(text.contains(&format!("\n{line}\n")), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_metric_is_absent_while_missing() {
+        let metrics = all();
+        metrics.set_policy(&PolicyKey::new("web"), info(), &status(&[("queue.backlog", 0.0)]));
+        let text = metrics.render();
+        assert!(!text.contains("cpu.avg"), "{text}");
+        assert!(text.contains(r#"docktor_policy_metric_value{policy="web",metric="queue.backlog"} 0"#));
+    }
+
+    #[test]
+    fn a_deleted_policys_series_go_with_it_and_the_others_stay() {
+        let metrics = all();
+        metrics.decided(&PolicyKey::new("webhook"), Action::None);
+        metrics.forget(&PolicyKey::new("web"));
+        let text = metrics.render();
+        assert!(!text.contains(r#"policy="web""#), "{text}");
+        assert!(text.contains(r#"policy="webhook""#), "{text}");
+    }
+
+    #[test]
+    fn the_reference_page_names_every_family_with_its_type() {
+        let page = include_str!("../../docs/metrics.md");
+        for line in all().render().lines() {
+            let Some(rest) = line.strip_prefix("# TYPE ") else { continue };
+            let (name, kind) = rest.split_once(' ').unwrap();
+            let row = format!("| `{name}` | {kind} |");
+            assert!(page.contains(&row), "docs/metrics.md lacks the row {row}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_needs_escaping_makes_no_second_line() {
+        let metrics = Metrics::new("1.2.3");
+        metrics.decided(&PolicyKey::new("a\"b\\c\nd"), Action::None);
+        assert!(metrics.render().contains(r#"policy="a\"b\\c\nd""#));
+    }
+}

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::Flaw;
+use super::shape::MAX_MISTAKES;
 use super::source::Span;
 use super::syntax;
 use super::tree::{Entry, NodeId, Scalar, Style, Tree, Value, position};
@@ -24,8 +25,9 @@ const MAX_DEPTH: usize = 64;
 
 /// The tree of the one document in `text`, as far as it could be built, and what is wrong with it.
 /// `offset` lines stand before `text` in its file.
-pub(super) fn build(text: &str, offset: usize) -> (Tree, Vec<Flaw>) {
+pub(super) fn build(text: &str, offset: usize) -> Built {
     let mut builder = Builder { offset, ..Builder::default() };
+    let mut extent = Extent::Whole;
     let mut parser = Parser::new_from_str(text);
     let mut documents = 0;
     while let Some(event) = parser.next_event() {
@@ -42,10 +44,31 @@ pub(super) fn build(text: &str, offset: usize) -> (Tree, Vec<Flaw>) {
         };
         if let Err(flaw) = step {
             builder.flaws.push(flaw);
+            extent = Extent::CutOff;
+        }
+        if builder.flaws.len() >= MAX_MISTAKES {
+            extent = Extent::CutOff;
+        }
+        if extent == Extent::CutOff {
             break;
         }
     }
-    builder.finish()
+    builder.finish(extent)
+}
+
+/// What has become of a document's text.
+pub(super) struct Built {
+    pub tree: Tree,
+    pub flaws: Vec<Flaw>,
+    pub extent: Extent,
+}
+
+/// How much of a document is in its tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// After a mistake of syntax, or beyond a bound, the rest is not there.
+    CutOff,
 }
 
 #[derive(Default)]
@@ -154,7 +177,7 @@ impl Builder {
                 format!("`{}` is written twice here; keep one", super::hint::shorten(&text))
             }
         };
-        let path = self.tree.path(key);
+        let path = self.path().key(self.tree.text(key).map_or("", |text| text));
         if let Value::Map(entries) = &mut self.tree.node_mut(map).value {
             entries.pop();
         }
@@ -177,7 +200,7 @@ impl Builder {
         for source in sources {
             let Value::Map(fields) = &self.tree.node(source).value else {
                 let span = self.tree.handle(source);
-                let path = self.tree.path(merged.value);
+                let path = self.path().key("<<");
                 let message = "`<<` takes a mapping or a list of mappings, as in `<<: *defaults`".to_owned();
                 self.flaws.push(Flaw { span, path, message });
                 continue;
@@ -196,6 +219,7 @@ impl Builder {
     /// A copy of the node `original` with all that is in it, as an alias stands for it.
     fn copy(&mut self, original: NodeId, depth: usize, alias: Span) -> Result<NodeId, Flaw> {
         self.check_depth(depth, alias)?;
+        self.check_count(alias)?;
         let span = self.tree.node(original).span;
         match self.tree.node(original).value.clone() {
             Value::Scalar(scalar) => {
@@ -245,13 +269,17 @@ impl Builder {
     }
 
     fn add(&mut self, value: Value, span: Span) -> Result<NodeId, Flaw> {
+        self.check_count(span)?;
+        Ok(self.tree.add(value, span))
+    }
+
+    fn check_count(&self, span: Span) -> Result<(), Flaw> {
         if self.tree.len() < MAX_NODES {
-            return Ok(self.tree.add(value, span));
+            return Ok(());
         }
-        Err(self.flaw(
-            span,
-            format!("a document has at most {MAX_NODES} values, those that aliases repeat included"),
-        ))
+        let message =
+            format!("a document has at most {MAX_NODES} values, those that aliases repeat included");
+        Err(self.flaw(span, message))
     }
 
     fn check_depth(&self, depth: usize, span: Span) -> Result<(), Flaw> {
@@ -284,12 +312,17 @@ impl Builder {
         self.flaw(span, format!("the tag `{tag}` means nothing here; take it away"))
     }
 
+    /// Where the next value goes. What is open is not in the tree yet, so the tree cannot tell.
+    fn path(&self) -> Path {
+        self.open.iter().fold(Path::root(), |path, open| match (&self.tree.node(open.id).value, open.key) {
+            (Value::List(items), _) => path.index(items.len()),
+            (_, Some(key)) => path.key(self.tree.text(key).map_or("", |text| text)),
+            (_, None) => path,
+        })
+    }
+
     fn flaw(&self, span: Span, message: impl Into<String>) -> Flaw {
-        let path = self.open.last().map_or_else(Path::root, |open| match open.key {
-            Some(key) => self.tree.path(open.id).key(self.tree.text(key).map_or("", |text| text)),
-            None => self.tree.path(open.id),
-        });
-        Flaw { span, path, message: message.into() }
+        Flaw { span, path: self.path(), message: message.into() }
     }
 
     fn span(&self, span: saphyr_parser::Span) -> Span {
@@ -297,10 +330,10 @@ impl Builder {
     }
 
     /// Closes what is open, so that what was read before a mistake can be looked at.
-    fn finish(mut self) -> (Tree, Vec<Flaw>) {
+    fn finish(mut self, extent: Extent) -> Built {
         while !self.open.is_empty() {
             self.leave();
         }
-        (self.tree, self.flaws)
+        Built { tree: self.tree, flaws: self.flaws, extent }
     }
 }

@@ -42,6 +42,8 @@ pub(super) enum Problem {
     Missing(&'static str),
     /// The key is none of these fields.
     Unknown { found: String, fields: &'static [&'static str] },
+    /// The key is one too many.
+    Surplus(String),
     /// A secret is written out.
     LiteralSecret,
     /// Anything else.
@@ -131,6 +133,29 @@ impl<'t> NodeDeserializer<'t> {
         let scalar = self.scalar("a whole number")?;
         let number = scalar.integer(least, most).or_else(|message| self.refuse(message))?;
         T::try_from(number).or_else(|_| self.refuse(format!("found {scalar}; expected a smaller number")))
+    }
+
+    /// The one entry of a mapping that stands for an enum.
+    fn only_variant(self, entries: &[Entry], variants: &[&str]) -> Result<Entry, Refusal> {
+        let name = |entry: &Entry| self.tree.text(entry.key).map_or("", |text| text);
+        let kept: Vec<_> =
+            entries.iter().copied().filter(|entry| !self.marks.dropped.contains(&entry.key)).collect();
+        match kept.as_slice() {
+            [] => self.refuse(format!("found an empty mapping; expected {}", hint::list(variants, "or"))),
+            [only] => Ok(*only),
+            [first, .., last] => {
+                let surplus = kept.iter().rfind(|entry| !variants.contains(&name(entry))).unwrap_or(last);
+                let other = if surplus.key == first.key { last } else { first };
+                let (surplus_name, other_name) = (shorten(name(surplus)), shorten(name(other)));
+                let message = if variants.contains(&name(surplus)) {
+                    format!("found `{surplus_name}` beside `{other_name}`; keep one of them")
+                } else {
+                    let known = hint::list(variants, "or");
+                    format!("found `{surplus_name}` beside `{other_name}`; expected one field: {known}")
+                };
+                Err(Refusal { at: Some(At::Node(surplus.key)), problem: Problem::Surplus(message) })
+            }
+        }
     }
 
     fn visit_map<'de, V: Visitor<'de>>(self, entries: &'t [Entry], visitor: V) -> Result<V::Value, Refusal> {
@@ -356,20 +381,10 @@ impl<'de> de::Deserializer<'de> for NodeDeserializer<'_> {
                 return Err(Refusal { at: Some(At::Node(self.id)), problem: Problem::LiteralSecret });
             }
             Value::Scalar(_) => (self.id, None),
-            Value::Map(entries) => match entries.as_slice() {
-                [] => {
-                    return self
-                        .refuse(format!("found an empty mapping; expected {}", hint::list(variants, "or")));
-                }
-                [only] => (only.key, Some(only.value)),
-                [first, second, ..] => {
-                    let (first, second) = (self.tree.text(first.key), self.tree.text(second.key));
-                    let name = |text: Option<&std::rc::Rc<str>>| shorten(text.map_or("", |text| text));
-                    let message =
-                        format!("found `{}` and `{}` together; keep one", name(first), name(second));
-                    return self.refuse(message);
-                }
-            },
+            Value::Map(entries) => {
+                let entry = self.only_variant(entries, variants)?;
+                (entry.key, Some(entry.value))
+            }
             Value::List(_) => {
                 return self.refuse(format!("found a list; expected {}", hint::list(variants, "or")));
             }

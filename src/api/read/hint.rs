@@ -7,6 +7,24 @@ const SHORT_LIST: usize = 12;
 /// Longest quotation of what was found, in characters.
 const LONGEST_QUOTE: usize = 40;
 
+/// What other autoscalers call our fields.
+const ELSEWHERE: [(&str, &str); 14] = [
+    ("minReplicas", "replicas: {min: …}"),
+    ("maxReplicas", "replicas: {max: …}"),
+    ("minReplicaCount", "replicas: {min: …}"),
+    ("maxReplicaCount", "replicas: {max: …}"),
+    ("idleReplicaCount", "replicas: {idle: …}"),
+    ("scaleTargetRef", "target"),
+    ("pollingInterval", "interval"),
+    ("cooldownPeriod", "replicas: {idleAfter: …}"),
+    ("triggers", "metrics, and rules or track on them"),
+    ("stabilizationWindowSeconds", "stabilizationWindow: 300s"),
+    ("selectPolicy", "select"),
+    ("policies", "limits"),
+    ("periodSeconds", "period: 15s"),
+    ("behavior", "scaleUp and scaleDown"),
+];
+
 /// The one of `names` that `found` is most likely to stand for.
 pub(in crate::api) fn guess<'n>(found: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let found = found.to_lowercase();
@@ -17,13 +35,16 @@ pub(in crate::api) fn guess<'n>(found: &str, names: impl IntoIterator<Item = &'n
         .into_iter()
         .map(|name| (strsim::osa_distance(&found, &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= (name.chars().count() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
+        .min_by_key(|(distance, name)| (*distance, name.len().abs_diff(found.len())))
         .map(|(_, name)| name)
 }
 
 /// "; did you mean `a`?" and, where the list is short, "; there are `a`, `b` and `c`".
 pub(in crate::api) fn suggest(found: &str, names: &[&str], there_are: &str) -> String {
     let mut text = String::new();
+    if let Some((_, ours)) = ELSEWHERE.iter().find(|(theirs, _)| *theirs == found) {
+        return format!("; here it is `{ours}`");
+    }
     if let Some(guess) = guess(found, names.iter().copied()) {
         let _ = write!(text, "; did you mean `{guess}`?");
         if names.len() > SHORT_LIST {

@@ -12,7 +12,8 @@ const SNIPPET_WIDTH: usize = 120;
 /// How much of a long line is shown before the place.
 const SNIPPET_LEAD: usize = 40;
 /// Fields whose text is a secret, even in a document that does not parse.
-const SECRET_FIELDS: [&str; 5] = ["password", "token", "secret", "routingKey", "nkey"];
+const SECRET_FIELDS: [&str; 8] =
+    ["password", "token", "secret", "routingKey", "nkey", "key", "credentials", "signature"];
 
 /// What is wrong in a document, and where.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -125,8 +126,10 @@ fn secret_fields(chars: &[char]) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     for field in SECRET_FIELDS {
         for (at, _) in line.match_indices(field) {
-            let after = &line[at + field.len()..];
-            let after = after.trim_start_matches(['"', '\'']);
+            if line[..at].ends_with(|c: char| c.is_alphanumeric()) {
+                continue;
+            }
+            let after = line[at + field.len()..].trim_start_matches(['"', '\'']).trim_start();
             let Some(value) = after.strip_prefix(':').map(str::trim_start) else { continue };
             if value.is_empty() || value.starts_with(['{', '#', '*', '&', '<']) {
                 continue;

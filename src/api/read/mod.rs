@@ -19,7 +19,8 @@ pub use mistake::Mistake;
 
 use serde::de::DeserializeOwned;
 
-use self::shape::{MAX_MISTAKES, Shape};
+use self::build::{Built, Extent};
+use self::shape::MAX_MISTAKES;
 use self::source::{Chunk, Position, Source, Span};
 use self::tree::{NodeId, Tree, Value};
 use super::path::Path;
@@ -90,12 +91,13 @@ struct Flaw {
 
 /// `None` for a document that says nothing.
 fn read_document(file: &str, source: &Source<'_>, index: usize, chunk: &Chunk<'_>) -> Option<Parsed> {
-    let (tree, flaws) = build::build(chunk.text, chunk.first_line - 1);
-    if flaws.is_empty() && tree.root().is_none_or(|root| is_null(&tree, root)) {
+    let built = build::build(chunk.text, chunk.first_line - 1);
+    let tree = &built.tree;
+    if built.flaws.is_empty() && tree.root().is_none_or(|root| is_null(tree, root)) {
         return None;
     }
-    let head = Head::of(&tree);
-    let (document, mut flaws, secrets) = interpret(&tree, &head, flaws);
+    let head = Head::of(tree);
+    let Reading { document, mut flaws, secrets } = interpret(&built, &head);
     flaws.sort_by_key(|flaw| flaw.span.start);
     let mut mistakes: Vec<Mistake> = Vec::new();
     for flaw in flaws.into_iter().take(MAX_MISTAKES) {
@@ -109,7 +111,7 @@ fn read_document(file: &str, source: &Source<'_>, index: usize, chunk: &Chunk<'_
     }
     Some(Parsed {
         index,
-        line: tree.root().map_or(chunk.first_line, |root| first_line(&tree, root, chunk)),
+        line: tree.root().map_or(chunk.first_line, |root| first_line(tree, root, chunk)),
         name: head.name,
         kind: head.kind.map(|(kind, _)| kind),
         text: chunk.text.to_owned(),
@@ -155,79 +157,90 @@ impl Head {
     }
 }
 
-/// The typed document, everything that is wrong with it, and where secrets are written out.
-fn interpret(tree: &Tree, head: &Head, mut flaws: Vec<Flaw>) -> (Option<Document>, Vec<Flaw>, Vec<Span>) {
-    let Some(root) = tree.root() else { return (None, flaws, Vec::new()) };
-    let syntax_is_right = flaws.is_empty();
+/// What has become of a document.
+#[derive(Default)]
+struct Reading {
+    document: Option<Document>,
+    flaws: Vec<Flaw>,
+    /// Where secrets are written out.
+    secrets: Vec<Span>,
+}
+
+impl Reading {
+    fn add(mut self, span: Span, path: Path, message: String) -> Self {
+        self.flaws.push(Flaw { span, path, message });
+        self
+    }
+}
+
+fn interpret(built: &Built, head: &Head) -> Reading {
+    let tree = &built.tree;
+    let mut reading = Reading { flaws: built.flaws.clone(), ..Reading::default() };
+    let Some(root) = tree.root() else { return reading };
+    let is_whole = built.extent == Extent::Whole;
     if !matches!(tree.node(root).value, Value::Map(_)) {
-        if syntax_is_right {
-            let message = format!("expected a mapping that begins with `apiVersion: {API_VERSION}`");
-            flaws.push(Flaw { span: tree.node(root).span, path: Path::root(), message });
-        }
-        return (None, flaws, Vec::new());
+        let message = format!("expected a mapping that begins with `apiVersion: {API_VERSION}`");
+        return if is_whole { reading.add(tree.node(root).span, Path::root(), message) } else { reading };
     }
     if head.kind.is_none() && head.api_version.is_none() {
-        if syntax_is_right {
-            let message = format!(
-                "this is no document of docktor; it begins with `apiVersion: {API_VERSION}` and `kind: {}`",
-                KINDS[0]
-            );
-            flaws.push(Flaw { span: tree.handle(root), path: Path::root(), message });
-        }
-        return (None, flaws, Vec::new());
+        let first = KINDS[0];
+        let message = format!(
+            "this is no document of docktor; one begins with `apiVersion: {API_VERSION}` and `kind: {first}`"
+        );
+        return if is_whole { reading.add(tree.handle(root), Path::root(), message) } else { reading };
     }
     if let Some((version, at)) = &head.api_version
         && version != API_VERSION
     {
         let message = format!("found `{}`; this build knows `{API_VERSION}`", hint::shorten(version));
-        flaws.push(Flaw { span: tree.node(*at).span, path: tree.path(*at), message });
+        reading = reading.add(tree.node(*at).span, tree.path(*at), message);
     }
     let Some((kind, at)) = &head.kind else {
         let message = format!("`kind` is missing; it is {}", hint::list(&KINDS, "or"));
-        flaws.push(Flaw { span: tree.handle(root), path: Path::root().key("kind"), message });
-        return (None, flaws, Vec::new());
+        return if is_whole {
+            reading.add(tree.handle(root), Path::root().key("kind"), message)
+        } else {
+            reading
+        };
     };
     match kind.as_str() {
-        "ScalingPolicy" => finish(tree, flaws, Document::ScalingPolicy),
-        "ScalingProfile" => finish(tree, flaws, Document::ScalingProfile),
-        "HostBudget" => finish(tree, flaws, Document::HostBudget),
-        "Notifier" => finish(tree, flaws, Document::Notifier),
+        "ScalingPolicy" => finish(built, reading, Document::ScalingPolicy),
+        "ScalingProfile" => finish(built, reading, Document::ScalingProfile),
+        "HostBudget" => finish(built, reading, Document::HostBudget),
+        "Notifier" => finish(built, reading, Document::Notifier),
         other => {
             let suggestion = hint::suggest(other, &KINDS, "the kinds are");
             let message = format!("unknown kind `{}`{suggestion}", hint::shorten(other));
-            flaws.push(Flaw { span: tree.node(*at).span, path: tree.path(*at), message });
-            (None, flaws, Vec::new())
+            reading.add(tree.node(*at).span, tree.path(*at), message)
         }
     }
 }
 
-fn finish<T: DeserializeOwned>(
-    tree: &Tree,
-    mut flaws: Vec<Flaw>,
-    wrap: fn(T) -> Document,
-) -> (Option<Document>, Vec<Flaw>, Vec<Span>) {
-    let broken_before: Vec<Path> = flaws.iter().map(|flaw| flaw.path.clone()).collect();
-    // After a mistake of syntax the rest is not there, so nothing can be missing.
-    let cut_off = broken_before.iter().any(Path::is_root);
-    let Shape { value, flaws: shape_flaws, mut broken, mut secrets } = shape::shape::<T>(tree);
-    if cut_off {
-        return (None, flaws, secrets);
+/// Reads the document as the `T` that its kind says, and checks it as a whole.
+fn finish<T: DeserializeOwned>(built: &Built, mut reading: Reading, wrap: fn(T) -> Document) -> Reading {
+    let tree = &built.tree;
+    let shape = shape::shape::<T>(tree);
+    reading.secrets.extend(shape.secrets);
+    if built.extent == Extent::CutOff {
+        // What the rest would say is not known: nothing can be called missing or wrong.
+        return reading;
     }
-    flaws.extend(shape_flaws);
-    broken.extend(broken_before);
-    let document = value.map(wrap);
-    for finding in document.iter().flat_map(validate::document) {
-        let spoiled = |place: &Path| broken.iter().any(|broken| broken.touches(place));
-        if spoiled(&finding.path) || finding.depends_on.iter().any(spoiled) {
+    let mut broken = shape.broken;
+    broken.extend(reading.flaws.iter().map(|flaw| flaw.path.clone()));
+    reading.flaws.extend(shape.flaws);
+    reading.document = shape.value.map(wrap);
+    for finding in reading.document.iter().flat_map(validate::document) {
+        let is_spoiled = |place: &Path| broken.iter().any(|broken| broken.touches(place));
+        if is_spoiled(&finding.path) || finding.depends_on.iter().any(is_spoiled) {
             continue;
         }
         let Some(node) = tree.nearest(&finding.path) else { continue };
         if finding.reveals == validate::Reveals::Secret {
-            secrets.push(tree.node(node).span);
+            reading.secrets.push(tree.node(node).span);
         }
-        flaws.push(Flaw { span: tree.handle(node), path: finding.path, message: finding.message });
+        reading.flaws.push(Flaw { span: tree.handle(node), path: finding.path, message: finding.message });
     }
-    (document, flaws, secrets)
+    reading
 }
 
 fn show(file: &str, source: &Source<'_>, flaw: Flaw, secrets: &[Span]) -> Mistake {

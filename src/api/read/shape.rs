@@ -91,6 +91,12 @@ impl<T> State<'_, T> {
                 self.drop_key(key, &found, fields);
                 true
             }
+            (Some(At::Node(key)), Problem::Surplus(message)) => {
+                let path = self.tree.path(key);
+                self.found.broken.push(path.clone());
+                self.found.flaws.push(Flaw { span: self.tree.node(key).span, path, message });
+                self.marks.dropped.insert(key)
+            }
             (Some(At::Node(id)), Problem::LiteralSecret) => {
                 self.found.secrets.push(self.tree.node(id).span);
                 let message = "a secret is never written into a policy; put it into a file below the secrets \

@@ -140,11 +140,16 @@ impl Tree {
         Some(id)
     }
 
-    /// Where to point to speak of the node: a scalar itself, else the key that it stands under.
+    /// Where to point to speak of the node: a scalar on one line itself, else the key that it stands under.
     pub fn handle(&self, id: NodeId) -> Span {
         let node = self.node(id);
         if let Value::Scalar(scalar) = &node.value {
-            if !scalar.text.is_empty() || scalar.style != Style::Plain {
+            let has_a_place = match scalar.style {
+                Style::Plain => !scalar.text.is_empty(),
+                Style::Quoted => true,
+                Style::Block => false,
+            };
+            if has_a_place {
                 return node.span;
             }
         }
