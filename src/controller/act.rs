@@ -204,7 +204,7 @@ pub async fn begin(
         policy.durable.kept = intent.kept().cloned();
         policy.durable.memory.intend(intent.clone());
     }
-    if let Err(error) = parts.save(policy).await {
+    if let Err(error) = parts.save(policy, None).await {
         policy.durable = before;
         let message = format!("nothing is done, as it could not be written down first: {error}");
         return Err(Obstacle { reason: Reason::ActionFailed, message });

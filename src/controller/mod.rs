@@ -13,7 +13,7 @@ pub mod reconcile;
 pub mod record;
 pub mod state;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,10 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Orders;
 use crate::admin::order::{AdminError, Order, Submission};
-use crate::api::status::ScalingPolicyStatus;
 use crate::api::target::Target;
 use crate::model::key::PolicyKey;
-use crate::store::sidecar::Sidecars;
 use crate::store::watch::Watcher;
 use crate::store::{Changes, Store};
 use crate::telemetry::event::Event;
@@ -68,11 +66,6 @@ pub struct Controller {
     rescan: Option<JoinHandle<(Store, Changes)>>,
     rescan_wanted: bool,
     watcher: Watcher,
-    /// Away while sidecars are written.
-    sidecars: Option<Sidecars>,
-    writing: Option<JoinHandle<Sidecars>>,
-    /// Policy files whose sidecars may have to be written.
-    dirty: BTreeSet<String>,
     slots: BTreeMap<PolicyKey, Slot>,
     queue: Queue,
     passes: JoinSet<Finished>,
@@ -93,8 +86,6 @@ struct Slot {
     stale: bool,
     /// It had its first pass.
     seen: bool,
-    /// What its sidecar shows.
-    status: Option<ScalingPolicyStatus>,
 }
 
 impl Slot {
@@ -121,7 +112,6 @@ impl Controller {
         parts: Arc<Parts>,
         store: Store,
         watcher: Watcher,
-        sidecars: Sidecars,
         wakes: mpsc::Receiver<Wake>,
         orders: Orders,
     ) -> Self {
@@ -131,9 +121,6 @@ impl Controller {
             rescan: None,
             rescan_wanted: false,
             watcher,
-            sidecars: Some(sidecars),
-            writing: None,
-            dirty: BTreeSet::new(),
             slots: BTreeMap::new(),
             queue: Queue::default(),
             passes: JoinSet::new(),
@@ -151,7 +138,6 @@ impl Controller {
         loop {
             self.start_rescan();
             self.start_passes();
-            self.write_sidecars();
             let due = self.due();
             tokio::select! {
                 biased;
@@ -160,7 +146,6 @@ impl Controller {
                     self.pass_ended(finished);
                 }
                 (store, changes) = ended(&mut self.rescan) => self.folder_read(store, &changes),
-                sidecars = ended(&mut self.writing) => self.sidecars = Some(sidecars),
                 Some(submission) = self.orders.recv() => self.take_order(submission),
                 _ = self.watcher.hint() => self.rescan_wanted = true,
                 Some(wake) = self.wakes.recv() => self.wake(&wake),
@@ -220,37 +205,6 @@ impl Controller {
         self.look_for_stop();
     }
 
-    /// Writes the sidecars of files whose policies had a pass, one job at a time.
-    fn write_sidecars(&mut self) {
-        if self.dirty.is_empty() {
-            return;
-        }
-        let Some(catalog) = self.store.as_ref().map(|it| Arc::clone(it.catalog())) else { return };
-        let Some(mut sidecars) = self.sidecars.take() else { return };
-        let now = self.parts.clock.now();
-        let status = |key| self.slots.get(key).and_then(|it| it.status.clone());
-        let files: Vec<_> = std::mem::take(&mut self.dirty)
-            .into_iter()
-            .map(|file| {
-                let keys = catalog.files.get(&file);
-                let statuses = keys.map(|keys| keys.iter().filter_map(status).collect::<Vec<_>>());
-                (file, statuses)
-            })
-            .collect();
-        self.writing = Some(tokio::task::spawn_blocking(move || {
-            for (file, statuses) in files {
-                let written = match statuses {
-                    Some(statuses) => sidecars.write(&file, &statuses, now).map(drop),
-                    None => sidecars.remove(&file),
-                };
-                if let Err(error) = written {
-                    tracing::warn!(file, error = act::chain(&error), "sidecar");
-                }
-            }
-            sidecars
-        }));
-    }
-
     /// Begins or ends the general stop, for all policies at once.
     fn look_for_stop(&mut self) {
         let stopped = self.parts.stop.look().forbids_action();
@@ -269,18 +223,14 @@ impl Controller {
     fn refresh(&mut self, key: &PolicyKey) {
         let Some(entry) = self.store.as_ref().and_then(|it| it.get(key)).cloned() else { return };
         let now = Instant::now();
-        self.dirty.insert(entry.source.file.clone());
         match self.slots.get_mut(key) {
             Some(slot) => match &mut slot.policy {
-                Some(policy) => {
-                    self.dirty.insert(policy.entry.source.file.clone());
-                    policy.renew(entry, &self.parts);
-                }
+                Some(policy) => policy.renew(entry, &self.parts),
                 None => slot.stale = true,
             },
             None => {
                 let policy = Some(Box::new(Policy::load(entry, &self.parts)));
-                let slot = Slot { policy, waiting: Vec::new(), stale: false, seen: false, status: None };
+                let slot = Slot { policy, waiting: Vec::new(), stale: false, seen: false };
                 self.slots.insert(key.clone(), slot);
             }
         }
@@ -294,8 +244,7 @@ impl Controller {
             submission.answer(Err(AdminError::NotFound { name: key.to_string() }));
         }
         if let Some(policy) = slot.policy {
-            self.dirty.insert(policy.entry.source.file.clone());
-            self.parts.forget(key, Some(policy.durable));
+            self.parts.forget(policy.key());
         }
     }
 
@@ -345,12 +294,10 @@ impl Controller {
 
     fn bring_back(&mut self, policy: Box<Policy>) {
         let key = policy.key().clone();
-        self.dirty.insert(policy.entry.source.file.clone());
         let Some(slot) = self.slots.get_mut(&key) else {
             // Deleted meanwhile: what the pass published goes too.
-            return self.parts.forget(&key, Some(policy.durable));
+            return self.parts.forget(&key);
         };
-        slot.status.clone_from(&policy.status);
         slot.policy = Some(policy);
         if !std::mem::replace(&mut slot.seen, true) {
             self.unseen = self.unseen.saturating_sub(1);

@@ -1,9 +1,8 @@
 //! One pass over one policy. Reads the world afresh; never told what changed.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -18,6 +17,7 @@ use super::{Wake, backoff};
 use crate::actuators::Obstacle;
 use crate::admin::Admin;
 use crate::api::policy::Mode;
+use crate::api::status::Status;
 use crate::clock::Clock;
 use crate::decide::{Constraints, decide};
 use crate::model::change::ChangeId;
@@ -26,6 +26,7 @@ use crate::model::key::PolicyKey;
 use crate::model::observation::Snapshot;
 use crate::store::StopFile;
 use crate::store::memory::MemoryStore;
+use crate::store::sidecar::Sidecars;
 use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use crate::units::{Duration, Timestamp};
@@ -39,9 +40,9 @@ pub struct Parts {
     /// What samples replicas.
     pub usage: Arc<dyn Usage>,
     /// What is on disk of each policy.
-    pub memories: Arc<MemoryStore>,
-    /// What was on disk at the start, of policies that are gone too; each taken by who comes first.
-    pub found: Mutex<HashMap<PolicyKey, Durable>>,
+    pub memories: Arc<MemoryStore<Durable>>,
+    /// Status files.
+    pub sidecars: Arc<Sidecars>,
     /// The file that stops every action.
     pub stop: StopFile,
     /// What screens see.
@@ -178,18 +179,17 @@ impl Parts {
         [decision.recheck_at, retry].into_iter().flatten().fold(evaluation, Timestamp::min)
     }
 
-    /// What was on disk of a policy when the controller started, or before it was deleted.
-    #[must_use]
-    pub fn remembered(&self, key: &PolicyKey) -> Durable {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default()
-    }
-
-    /// Makes what is remembered of a policy durable. Does not hold up other passes.
-    pub async fn save(&self, policy: &mut Policy) -> io::Result<()> {
+    /// Makes what is remembered of a policy durable, then shows `status` in its sidecar, where one is given.
+    /// Does not hold up other passes.
+    pub async fn save(&self, policy: &mut Policy, status: Option<&Status>) -> io::Result<()> {
         let durable = std::mem::take(&mut policy.durable);
-        let (key, memories) = (policy.key().clone(), Arc::clone(&self.memories));
+        let (entry, status, now) = (policy.entry.clone(), status.cloned(), self.clock.now());
+        let (memories, sidecars) = (Arc::clone(&self.memories), Arc::clone(&self.sidecars));
         let saving = tokio::task::spawn_blocking(move || {
-            let outcome = memories.save(&key, &durable);
+            let outcome = memories.save(&entry.key, &durable);
+            if let Some(status) = status {
+                sidecars.write(&entry, &status, now);
+            }
             (durable, outcome)
         });
         match saving.await {
@@ -202,16 +202,12 @@ impl Parts {
     }
 
     /// A policy that is gone leaves nothing behind but its memory, which waits for one of its name.
-    pub fn forget(&self, key: &PolicyKey, last: Option<Durable>) {
+    pub fn forget(&self, key: &PolicyKey) {
         self.usage.forget(key);
         self.metrics.forget(key);
         self.admin.remove(key);
-        if let Err(error) = self.memories.mark_deleted(key, self.clock.now()) {
-            tracing::warn!(policy = %key, %error, "memory of a deleted policy");
-        }
-        if let Some(last) = last {
-            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), last);
-        }
+        self.sidecars.forget(key);
+        self.memories.retire(key, self.clock.now());
         self.events.emit(&Event::PolicyDeleted { policy: key.clone() });
     }
 

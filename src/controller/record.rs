@@ -8,7 +8,7 @@ use crate::api::API_VERSION;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
 use crate::api::effective::effective_policy;
 use crate::api::policy::Mode;
-use crate::api::status::{Action, Phase, ReplicaCounts, ScalingPolicyStatus, Status, StatusMetadata};
+use crate::api::status::{Action, Phase, ReplicaCounts, Status};
 use crate::model::decision::{Decision, Finding};
 use crate::model::memory::{Hold, Trust};
 use crate::telemetry::event::Event;
@@ -16,12 +16,7 @@ use crate::telemetry::metrics::PolicyInfo;
 use crate::units::Timestamp;
 
 /// A pass that decided.
-pub async fn decided(
-    parts: &Parts,
-    policy: &mut Policy,
-    decision: &Decision,
-    evaluation: bool,
-) {
+pub async fn decided(parts: &Parts, policy: &mut Policy, decision: &Decision, evaluation: bool) {
     keep_decision(policy, decision);
     let findings = findings(policy, decision);
     let phase = phase(policy, &findings);
@@ -72,7 +67,7 @@ async fn publish(
     policy.durable.conditions = conditions(&policy.durable.conditions, findings, now);
     status.conditions.clone_from(&policy.durable.conditions);
     status.last_decision = policy.durable.decisions.back().cloned();
-    if let Err(error) = parts.save(policy).await {
+    if let Err(error) = parts.save(policy, Some(&status)).await {
         tracing::error!(%error, "memory could not be written");
     }
     let info = PolicyInfo {
@@ -81,12 +76,6 @@ async fn publish(
         held: policy.durable.memory.hold.is_some(),
     };
     parts.metrics.set_policy(policy.key(), info, &status);
-    policy.status = Some(ScalingPolicyStatus {
-        api_version: API_VERSION.to_owned(),
-        kind: "ScalingPolicyStatus".to_owned(),
-        metadata: StatusMetadata { name: policy.entry.name.clone(), generation: policy.entry.generation },
-        status: status.clone(),
-    });
     parts.admin.publish(view(policy, status));
 }
 
@@ -152,7 +141,7 @@ fn has_starting(policy: &Policy) -> bool {
 }
 
 fn findings(policy: &Policy, decision: &Decision) -> Vec<Finding> {
-    let mut findings = decision.findings.clone();
+    let mut findings = decision.findings();
     findings.retain(|it| it.kind != ConditionType::Ready);
     if let Some(obstacle) = &policy.obstacle {
         findings.retain(|it| it.kind != ConditionType::AbleToScale);

@@ -11,7 +11,7 @@ use crate::actuators::Obstacle;
 use crate::admin::order::{AdminError, Order};
 use crate::api::condition::Condition;
 use crate::api::policy::Mode;
-use crate::api::status::{DecisionRecord, ScalingPolicyStatus};
+use crate::api::status::DecisionRecord;
 use crate::model::key::{Generation, PolicyKey};
 use crate::model::memory::{Hold, HoldDirection, Memory};
 use crate::model::observation::ReplicaId;
@@ -62,15 +62,13 @@ pub struct Policy {
     pub obstacle: Option<Obstacle>,
     /// When the next evaluation is due.
     pub next_evaluation: Option<Timestamp>,
-    /// What its sidecar shows; absent before the first pass.
-    pub status: Option<ScalingPolicyStatus>,
 }
 
 impl Policy {
     /// The policy with what is on disk of it.
     #[must_use]
     pub fn load(entry: PolicyEntry, parts: &Parts) -> Self {
-        let durable = parts.remembered(&entry.key);
+        let durable = parts.memories.get(&entry.key).unwrap_or_default();
         let mut policy = Self {
             binding: bind(&entry, &*parts.actuators),
             entry,
@@ -81,7 +79,6 @@ impl Policy {
             retry_at: None,
             obstacle: None,
             next_evaluation: None,
-            status: None,
         };
         policy.settle_in();
         policy

@@ -5,7 +5,7 @@ pub mod engine;
 pub mod shutdown;
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
@@ -14,8 +14,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::Admin;
 use crate::clock::Clock;
-use crate::controller::reconcile::Parts;
 use crate::controller::Controller;
+use crate::controller::reconcile::Parts;
 use crate::http::Services;
 use crate::http::access::Token;
 use crate::http::server::{SocketServer, TcpServer};
@@ -55,15 +55,15 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
     events.emit(&Event::Started { version: env!("CARGO_PKG_VERSION") });
 
     let memories = MemoryStore::open(&config.state_dir).context("the state folder cannot be used")?;
-    memories.remove_expired(clock.now()).context("old memories cannot be removed")?;
-    let found = memories.load_all().context("the memories cannot be read")?;
-    for problem in &found.set_aside {
-        tracing::warn!(problem, "memory");
-    }
     let mut store = Store::open(&config.policies, &config.state_dir, clock.now())?;
     for problem in &store.catalog().problems {
         tracing::warn!(problem, "policy folder");
     }
+
+    let living = store.entries().map(|it| it.key.clone()).collect();
+    memories.sweep(&living, clock.now()).context("old memories cannot be removed")?;
+    let sidecars = Sidecars::new(&config.policies, config.status_dir.as_deref(), &config.state_dir);
+    sidecars.sweep(&store.catalog().files.keys().cloned().collect());
 
     let (wakes, waking) = mpsc::channel(MAX_WAITING_WAKES);
     let (admin, orders) = Admin::new();
@@ -84,7 +84,7 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         actuators: engines.actuators(),
         usage: engines.usage(),
         memories: Arc::new(memories),
-        found: Mutex::new(found.memories),
+        sidecars: Arc::new(sidecars),
         stop: store.stop_file().clone(),
         admin,
         events,
@@ -93,8 +93,7 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         changes: AtomicU64::new(0),
     };
     let watcher = Watcher::new(if config.poll.is_some() { Watching::Polling } else { Watching::Events });
-    let sidecars = Sidecars::new(&config.policies, config.status_dir.as_deref(), &config.state_dir);
-    Controller::new(Arc::new(parts), store, watcher, sidecars, waking, orders).run(stop.clone()).await;
+    Controller::new(Arc::new(parts), store, watcher, waking, orders).run(stop.clone()).await;
 
     stop.cancel();
     tasks.close();

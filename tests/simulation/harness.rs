@@ -1,8 +1,7 @@
 //! A controller over a world in memory and a folder on disk, which can be killed and started again.
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
@@ -156,7 +155,6 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
     let (policies, state) = (folders.path().join("policies"), folders.path().join("state"));
     let metrics = Arc::new(Metrics::new("test"));
     let memories = MemoryStore::open(&state).expect("a state folder");
-    let found = memories.load_all().expect("memories");
     let store = Store::open(&policies, &state, clock.now()).expect("a store");
     let (admin, orders) = Admin::new();
     let (wakes, waking) = mpsc::channel(64);
@@ -166,7 +164,7 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         actuators: Box::new(move |_| Ok(Arc::clone(&target) as Arc<dyn Actuator>)),
         usage: Arc::clone(world) as _,
         memories: Arc::new(memories),
-        found: Mutex::new(HashMap::from_iter(found.memories)),
+        sidecars: Arc::new(Sidecars::new(&policies, None, &state)),
         stop: store.stop_file().clone(),
         admin: admin.clone(),
         events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
@@ -175,7 +173,6 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         changes: AtomicU64::new(0),
     };
     let watcher = Watcher::new(Watching::Polling);
-    let sidecars = Sidecars::new(&policies, None, &state);
-    let controller = Controller::new(Arc::new(parts), store, watcher, sidecars, waking, orders);
+    let controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
     (admin, tokio::spawn(controller.run(CancellationToken::new())))
 }
