@@ -1,1 +1,7 @@
-fn main() {}
+//! The controller: see `docktor::daemon`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    docktor::daemon::command::execute(std::env::args_os()).into()
+}

@@ -1,5 +1,7 @@
 //! The wiring: the one place that puts concrete parts together and runs them until a signal.
 
+mod background;
+pub mod command;
 pub mod config;
 pub mod engine;
 pub mod shutdown;
