@@ -3,6 +3,8 @@
 mod architecture;
 mod cli;
 #[cfg(feature = "docker")]
+//! Everything that is tested from outside: one binary, so that it is linked once.
+
 mod components;
 mod golden;
 #[cfg(feature = "testing")]

@@ -1,7 +1,7 @@
-//! The controller: see `docktor::daemon`.
+//! The controller's program: parse, run, exit code.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    docktor::daemon::command::execute(std::env::args_os()).into()
+    docktor::daemon::program::main().into()
 }

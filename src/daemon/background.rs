@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::command::flags;
 use super::config::{Config, DaemonCommand, RunArgs, StateArgs};
+use super::program::flags;
 use crate::cli::exit::Exit;
 use crate::places::Places;
 use crate::store::lock::{LockError, StateLock};

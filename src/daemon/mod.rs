@@ -1,9 +1,9 @@
 //! The wiring: the one place that puts concrete parts together and runs them until a signal.
 
 mod background;
-pub mod command;
 pub mod config;
 pub mod engine;
+pub mod program;
 pub mod shutdown;
 
 use std::sync::atomic::AtomicU64;

@@ -1,4 +1,4 @@
-//! The commands of `docktor`, and how each ends.
+//! `docktor`: what each of its commands does, and the exit code.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::config::{Command, Config, Docktor};
 use crate::cli::exit::Exit;
 use crate::telemetry::{LogFormat, init_log};
 
-/// Run `docktor` with these arguments, the program's name first.
+/// Carries out the command line of this process.
 #[must_use]
-pub fn execute(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let command = match Docktor::try_parse_from(arguments) {
+pub fn main() -> Exit {
+    let command = match Docktor::try_parse() {
         Ok(docktor) => docktor.command,
         Err(message) => {
             // An error here is a reader that went away.
@@ -40,7 +40,7 @@ pub fn execute(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             println!("docktor {}", env!("CARGO_PKG_VERSION"));
             Ok(())
         }
-        Command::GenerateSchemas { dir } => generate_schemas(&dir),
+        Command::GenerateSchemas { dir } => write_schemas(&dir),
     };
     match done {
         Ok(()) => Exit::Done,
@@ -56,7 +56,7 @@ fn run(config: Config) -> anyhow::Result<()> {
     runtime.block_on(super::run(config))
 }
 
-fn generate_schemas(folder: &Path) -> anyhow::Result<()> {
+fn write_schemas(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for (name, text) in crate::api::schema::schemas() {
         let file = folder.join(name);
