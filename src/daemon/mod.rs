@@ -1,5 +1,6 @@
 //! The wiring: the one place that puts concrete parts together and runs them until a signal.
 
+mod background;
 pub mod config;
 pub mod engine;
 pub mod program;
