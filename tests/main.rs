@@ -2,6 +2,8 @@
 
 mod architecture;
 #[cfg(feature = "docker")]
+//! Everything that is tested from outside: one binary, so that it is linked once.
+
 mod components;
 mod golden;
 #[cfg(feature = "testing")]

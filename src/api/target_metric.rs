@@ -11,6 +11,8 @@ pub enum Resource {
     Memory,
     /// Memory in bytes, page cache included.
     MemoryUsage,
+    /// How often the kernel killed for want of memory.
+    OomKills,
     /// Processes and threads.
     Tasks,
     /// Bytes per second, both ways.
@@ -50,6 +52,8 @@ pub enum Aggregate {
     Sum,
     /// Added up, in percent of the limits added up.
     Utilization,
+    /// Added up, CPU in cores rather than percent of one.
+    Absolute,
 }
 
 /// A metric of the target itself.
@@ -69,6 +73,7 @@ impl TargetMetric {
         let plain = |resource| Some(Self { resource, aggregate: Aggregate::Avg });
         let resource = match (source, field) {
             ("memory", "usage") => return plain(Resource::MemoryUsage),
+            ("memory", "oomKills") => return plain(Resource::OomKills),
             ("network", "rx") => return plain(Resource::NetworkReceived),
             ("network", "tx") => return plain(Resource::NetworkSent),
             ("io", "read") => return plain(Resource::IoRead),
@@ -91,6 +96,9 @@ impl TargetMetric {
             "p95" => Aggregate::P95,
             "sum" => Aggregate::Sum,
             "utilization" if resource.has_limit() => Aggregate::Utilization,
+            "cores" if resource == Resource::Cpu => Aggregate::Absolute,
+            "bytes" if resource == Resource::Memory => Aggregate::Absolute,
+            "count" if resource == Resource::Tasks => Aggregate::Absolute,
             _ => return None,
         };
         Some(Self { resource, aggregate })
@@ -100,8 +108,11 @@ impl TargetMetric {
     #[must_use]
     pub fn fields(source: &str) -> &'static [&'static str] {
         match source {
-            "cpu" | "tasks" => &["avg", "min", "max", "p50", "p95", "sum", "utilization"],
-            "memory" => &["avg", "min", "max", "p50", "p95", "sum", "utilization", "usage"],
+            "cpu" => &["avg", "min", "max", "p50", "p95", "sum", "utilization", "cores"],
+            "tasks" => &["avg", "min", "max", "p50", "p95", "sum", "utilization", "count"],
+            "memory" => {
+                &["avg", "min", "max", "p50", "p95", "sum", "utilization", "usage", "bytes", "oomKills"]
+            }
             "network" => &["avg", "min", "max", "p50", "p95", "sum", "rx", "tx"],
             "io" => &["avg", "min", "max", "p50", "p95", "sum", "read", "write"],
             "pressure" => &["cpu", "memory", "io"],

@@ -78,6 +78,7 @@ impl Parts {
         };
         let evaluation = self.is_evaluation(policy, &bound);
         let retiring = policy.retiring();
+        act::note_ended(policy);
         let looked = observe::look(&*bound.actuator, &retiring).await;
         let now = self.clock.now();
 
@@ -86,6 +87,7 @@ impl Parts {
                 let replicas = std::mem::take(&mut seen.replicas);
                 let snapshot =
                     observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
+                act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
                 (snapshot, self.constraints(policy, &seen, now))
             }
@@ -109,9 +111,8 @@ impl Parts {
         Some(self.next(policy, &decision, &constraints, now))
     }
 
-    /// The target answered: collect what ended, and at first take up what a former process left open.
+    /// The target answered. At first, what a former process left open is taken up.
     async fn reached(&self, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
-        act::collect(self, policy, snapshot, now);
         if policy.running.is_empty() && policy.retry_at.is_none_or(|at| at <= now) {
             policy.obstacle = None;
         }

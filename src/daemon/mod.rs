@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod engine;
+pub mod program;
 pub mod shutdown;
 
 use std::sync::atomic::AtomicU64;

@@ -1,6 +1,7 @@
 //! Observe: from what a pass saw to one reading for each metric. Replicas count once they are ready and
 //! older than `warmUp`.
 
+use super::schedule::is_active;
 use crate::api::effective::{Metric, Origin, Spec};
 use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
 use crate::model::observation::{Health, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
@@ -71,6 +72,7 @@ fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], n
     }
     match &metric.origin {
         Origin::Source => Reading::Missing,
+        Origin::Cron(window) => Reading::Value(f64::from(u8::from(is_active(window, now)))),
         Origin::Target(metric) => {
             let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
             aggregate(*metric, snapshot, readiness, now)
@@ -168,21 +170,22 @@ pub fn aggregate(metric: TargetMetric, snapshot: &Snapshot, readiness: Readiness
         return Reading::NotApplicable;
     }
     let complete = values.len() == counted;
-    match fold(metric.aggregate, &mut values, limits) {
+    match fold(metric, &mut values, limits) {
         Some(value) if complete => Reading::Value(value),
         Some(value) => Reading::Partial(value),
         None => Reading::Missing,
     }
 }
 
-fn fold(aggregate: Aggregate, values: &mut [f64], limits: f64) -> Option<f64> {
+fn fold(metric: TargetMetric, values: &mut [f64], limits: f64) -> Option<f64> {
     if values.is_empty() {
         return None;
     }
     let sum = || values.iter().sum::<f64>();
-    let value = match aggregate {
+    let value = match metric.aggregate {
         Aggregate::Avg => sum() / values.len() as f64,
-        Aggregate::Sum => sum(),
+        Aggregate::Absolute if metric.resource == Resource::Cpu => sum() / 100.0,
+        Aggregate::Sum | Aggregate::Absolute => sum(),
         Aggregate::Utilization => sum() * 100.0 / limits,
         Aggregate::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
         Aggregate::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
@@ -214,6 +217,8 @@ fn field(resource: Resource, it: &Sample) -> Option<f64> {
         Resource::Cpu => it.cpu,
         Resource::Memory => it.memory,
         Resource::MemoryUsage => it.memory_usage,
+        // Nothing measures it yet; `unsupported` says so.
+        Resource::OomKills => None,
         Resource::Tasks => it.tasks,
         Resource::Network => Some(it.network_rx? + it.network_tx?),
         Resource::NetworkReceived => it.network_rx,

@@ -81,7 +81,7 @@ fn refuse_at_sight(source: &str) -> Result<(), ExprError> {
 }
 
 fn parse(source: &str) -> Result<(IdedExpr, SourceInfo), ExprError> {
-    // The parser is generated code that panics on a few malformed texts; a policy must not be able to.
+    // The parser is generated code with assertions of its own; no policy may be able to end docktor by one.
     let parsed = catch_unwind(|| {
         Parser::new()
             .max_recursion_depth(MAX_DEPTH * 3)

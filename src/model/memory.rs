@@ -258,8 +258,11 @@ impl Memory {
     }
 
     /// docktor could not make a change, or it came to nothing: `current` is what there is.
-    /// Counts as one failure.
+    /// Counts as one failure, and the change as none that limits would count.
     pub fn record_failure(&mut self, current: u32, at: Timestamp) {
+        if self.changes.back().is_some_and(|it| Some(it.to) == self.desired) {
+            self.changes.pop_back();
+        }
         self.desired = Some(current);
         self.drift.seen = None;
         self.failed.in_a_row = self.failed.in_a_row.saturating_add(1);

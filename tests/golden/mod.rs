@@ -110,3 +110,17 @@ fn what_is_meant_to_exhaust_us_is_refused_quickly() {
         assert!(most <= Some(50), "{what}");
     }
 }
+
+#[test]
+fn the_schemas_in_manifests_are_those_of_the_types() {
+    let folder = folder("manifests/schema");
+    for (name, text) in docktor::api::schema::schemas() {
+        let written = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        if written != text && std::env::var_os("DOCKTOR_GENERATE").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(name), text).unwrap();
+            continue;
+        }
+        assert!(written == text, "manifests/schema/{name} is out of date: run `make generate`");
+    }
+}

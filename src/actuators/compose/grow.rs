@@ -18,8 +18,8 @@ use crate::model::change::ChangeId;
 use crate::model::key::PolicyKey;
 use crate::model::observation::ReplicaId;
 
-/// Replicas that are made at once.
-const PARALLEL_CLONES: usize = 4;
+/// Replicas that are made at once. Engines start containers in parallel, which is where the time goes.
+const PARALLEL_CLONES: usize = 8;
 
 /// How often numbers are given out anew because somebody else took a name.
 const NAME_TRIES: usize = 3;
@@ -37,6 +37,25 @@ enum MakeError {
     /// Somebody else has its name.
     NameTaken(EngineError),
     Other(ActuatorError),
+}
+
+/// While it lives, replicas of the change that are not started yet are being made; after, they are leftovers.
+struct Making<'a> {
+    service: &'a ComposeService,
+    change: &'a ChangeId,
+}
+
+impl<'a> Making<'a> {
+    fn begin(service: &'a ComposeService, change: &'a ChangeId) -> Self {
+        lock(&service.making).insert(change.clone());
+        Self { service, change }
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        lock(&self.service.making).remove(self.change);
+    }
 }
 
 /// One scale-up: what every clone of it has in common.
@@ -59,10 +78,8 @@ impl ComposeService {
         count: u32,
     ) -> Result<Vec<ReplicaId>, ActuatorError> {
         let _turn = self.compose.turn(&self.target.project).await;
-        lock(&self.making).insert(change.clone());
-        let grown = self.grow_alone(policy, change, count).await;
-        lock(&self.making).remove(change);
-        grown
+        let _making = Making::begin(self, change);
+        self.grow_alone(policy, change, count).await
     }
 
     async fn grow_alone(

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use croner::parser::{CronParser, Seconds, Year};
+
 use super::*;
 
 /// Formulas that read formulas, at most this deep.
@@ -19,6 +21,10 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
     let mut track = Vec::new();
     for (index, it) in filled.track.iter().flatten().enumerate() {
         track.push(tracked(it, &format!("spec.track[{index}]"), &mut metrics)?);
+    }
+    let mut schedules = Vec::new();
+    for (index, it) in filled.schedules.iter().flatten().enumerate() {
+        schedules.push(ScheduleSpec::compile(it, &format!("spec.schedules[{index}]"))?);
     }
     let (bounds, idle) = match &filled.replicas {
         Some(it) => bounds(it)?,
@@ -40,7 +46,7 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
         scale_up,
         scale_down,
         track,
-        schedules: filled.schedules.clone().unwrap_or_default(),
+        schedules,
         fallback: fallback(filled)?,
         forecast: filled.forecast.clone(),
         victim: scale_in.victim.unwrap_or_default(),
@@ -149,6 +155,20 @@ fn tracked(it: &Track, path: &str, metrics: &mut Metrics<'_>) -> Result<TrackSpe
     Ok(TrackSpec { metric, goal, activation: it.activation.unwrap_or(0.0), wakes: of_target.is_none() })
 }
 
+fn window(it: &crate::api::metric::Cron, name: &str) -> Result<ScheduleSpec, SpecError> {
+    let schedule = Schedule {
+        name: name.to_owned(),
+        timezone: it.timezone.clone(),
+        start: it.start.clone(),
+        end: it.end.clone(),
+        duration: it.duration,
+        min: None,
+        max: None,
+        priority: None,
+    };
+    ScheduleSpec::compile(&schedule, &format!("spec.metrics.{name}.cron"))
+}
+
 fn fallback(filled: &PolicySpec) -> Result<FallbackSpec, SpecError> {
     let it = required(filled.fallback.as_ref(), "spec.fallback")?;
     let behavior = required(it.behavior, "spec.fallback.behavior")?;
@@ -179,6 +199,32 @@ fn safety(it: &Safety) -> Result<SafetySpec, SpecError> {
         retry_after: required(it.retry_after, "spec.safety.retryAfter")?,
         max_scale_downs_per_hour: it.max_scale_downs_per_hour,
     })
+}
+
+impl ScheduleSpec {
+    /// A schedule with its expressions parsed. `path` is where it stands, for errors.
+    ///
+    /// # Errors
+    /// When the time zone or an expression is none, or there is not exactly one of `end` and `duration`.
+    pub fn compile(it: &Schedule, path: &str) -> Result<Self, SpecError> {
+        let wrong = |field: &str| SpecError::Time { path: format!("{path}.{field}") };
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let cron = |text: &str, field: &str| parser.parse(text).map_err(|_| wrong(field));
+        let end = match (&it.end, it.duration) {
+            (Some(end), None) => End::At(Box::new(cron(end, "end")?)),
+            (None, Some(duration)) => End::After(duration),
+            _ => return Err(ambiguous(path, "exactly one of end, duration")),
+        };
+        Ok(Self {
+            name: it.name.as_str().into(),
+            zone: TimeZone::get(&it.timezone).map_err(|_| wrong("timezone"))?,
+            start: cron(&it.start, "start")?,
+            end,
+            min: it.min,
+            max: it.max,
+            priority: it.priority.unwrap_or(0),
+        })
+    }
 }
 
 fn ambiguous(path: &str, needs: &'static str) -> SpecError {
@@ -220,7 +266,11 @@ impl Metrics<'_> {
         if !known {
             return Err(unknown());
         }
-        let MetricSource::Formula(formula) = found else { return Ok(Origin::Source) };
+        let formula = match found {
+            MetricSource::Formula(formula) => formula,
+            MetricSource::Cron(cron) => return Ok(Origin::Cron(Box::new(window(cron, source)?))),
+            _ => return Ok(Origin::Source),
+        };
         if depth >= MAX_NESTING {
             return Err(SpecError::Circular { metric: name.to_owned() });
         }

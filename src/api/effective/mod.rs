@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use croner::Cron;
+use jiff::tz::TimeZone;
+
 use super::behavior::{
     Direction, Drain, Drift, Fallback, FallbackBehavior, Forecast, Limit, OnDrift, OnFailure, OnLimitsDrift,
     Op, Rule, Safety, ScaleIn, Schedule, Select, Step, Track, Victim, When,
@@ -51,8 +54,8 @@ pub struct Spec {
     pub scale_down: DirectionSpec,
     /// Target tracking.
     pub track: Vec<TrackSpec>,
-    /// Times with their own minimum and maximum, as written.
-    pub schedules: Vec<Schedule>,
+    /// Times with their own minimum and maximum.
+    pub schedules: Vec<ScheduleSpec>,
     /// What to do when metrics cannot be read.
     pub fallback: FallbackSpec,
     /// A prediction.
@@ -106,6 +109,8 @@ pub enum Origin {
     Target(TargetMetric),
     /// A source that is observed.
     Source,
+    /// 1 while it is active, 0 otherwise.
+    Cron(Box<ScheduleSpec>),
     /// Computed from other metrics.
     Formula(Formula),
 }
@@ -234,6 +239,34 @@ pub enum Goal {
     AverageValue(f64),
 }
 
+/// A time with its own minimum and maximum.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduleSpec {
+    /// Unique in the policy.
+    pub name: Name,
+    /// Where its clock stands.
+    pub zone: TimeZone,
+    /// When it starts, in local time.
+    pub start: Cron,
+    /// When it ends.
+    pub end: End,
+    /// Fewest replicas meanwhile.
+    pub min: Option<u32>,
+    /// Most replicas meanwhile.
+    pub max: Option<u32>,
+    /// Higher goes first.
+    pub priority: i32,
+}
+
+/// When a schedule ends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// At that local time.
+    At(Box<Cron>),
+    /// So long after its start.
+    After(Duration),
+}
+
 /// What to do when metrics cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FallbackSpec {
@@ -311,6 +344,12 @@ pub enum SpecError {
         /// Which.
         metric: String,
     },
+    /// A time zone or cron expression that is none.
+    #[error("{path} is no time zone or cron expression")]
+    Time {
+        /// Where.
+        path: String,
+    },
     /// A formula that reads itself, or formulas nested too deep.
     #[error("the formula {metric} reads itself")]
     Circular {
@@ -321,9 +360,14 @@ pub enum SpecError {
 
 mod compile;
 mod defaults;
+mod profiles;
 mod unsupported;
 
+#[cfg(test)]
+mod tests;
+
 pub use defaults::effective_policy;
+pub use profiles::{BUILT_IN, built_in};
 pub use unsupported::{Unsupported, unsupported};
 
 impl Spec {

@@ -25,6 +25,10 @@ pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     found.when(spec.drain.is_some(), "spec.scaleIn.drain", "draining");
     found.when(!spec.notify.is_empty(), "spec.notify", "notifiers");
     found.when(spec.drift.limits != OnLimitsDrift::Restore, "spec.drift.limits", "vertical scaling");
+    for metric in &spec.metrics {
+        let unmeasured = matches!(&metric.origin, Origin::Target(it) if it.resource == Resource::OomKills);
+        found.when(unmeasured, "spec", &format!("the metric {}", metric.name));
+    }
     for (name, source) in &spec.sources {
         let kind = source.kind();
         found.when(

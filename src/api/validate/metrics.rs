@@ -112,11 +112,11 @@ impl<'a> Names<'a> {
 }
 
 fn unknown(metric: &str, fields: &[&str]) -> String {
-    let guess = guess(metric, fields.iter().copied()).map(|it| format!(" did you mean `{it}`?"));
-    format!(
-        "there is no metric `{}`;{} there are {}",
-        shorten(metric),
-        guess.unwrap_or_default(),
-        list(fields, "and")
-    )
+    let (metric, there_are) = (shorten(metric), list(fields, "and"));
+    match guess(&metric, fields.iter().copied()) {
+        Some(guess) => {
+            format!("there is no metric `{metric}`; did you mean `{guess}`? There are {there_are}")
+        }
+        None => format!("there is no metric `{metric}`; there are {there_are}"),
+    }
 }
