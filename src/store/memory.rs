@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,22 +30,14 @@ const VERSION: u32 = 1;
 /// Longest name of a file before its ending; a longer one is replaced by a digest.
 const LONGEST_NAME: usize = 120;
 
-/// The memories of all policies. Calls block on files and may come from several threads at once, though for one
-/// key only from one.
+/// The memories `M` of all policies. Calls block on files and may come from several threads at once, though for
+/// one key only from one.
 #[derive(Debug)]
-pub struct MemoryStore {
+pub struct MemoryStore<M> {
     folder: PathBuf,
     /// Digests of what is on disk, as far as this process wrote or read it.
     on_disk: Mutex<HashMap<PolicyKey, [u8; 32]>>,
-}
-
-/// What `load_all` found.
-#[derive(Debug)]
-pub struct Memories<M> {
-    /// The memories, also of policies deleted less than [`KEEP_DELETED`] ago.
-    pub memories: HashMap<PolicyKey, M>,
-    /// Files that made no sense and are now set aside, and why; for the operator.
-    pub set_aside: Vec<String>,
+    memory: PhantomData<fn(M) -> M>,
 }
 
 /// What `save` did.
@@ -76,7 +69,7 @@ enum Damage {
     Version(u32),
 }
 
-impl MemoryStore {
+impl<M: Serialize + DeserializeOwned> MemoryStore<M> {
     /// Opens the memories in the folder `state`, which is made if it is not there.
     ///
     /// # Errors
@@ -84,102 +77,89 @@ impl MemoryStore {
     pub fn open(state: &Path) -> io::Result<Self> {
         let folder = state.join(FOLDER);
         fs::create_dir_all(&folder)?;
-        Ok(Self { folder, on_disk: Mutex::default() })
+        Ok(Self { folder, on_disk: Mutex::default(), memory: PhantomData })
     }
 
-    /// Reads all memories, once, at start. A file that makes no sense is set aside as `….damaged` and reported;
-    /// its policy begins anew.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn load_all<M: DeserializeOwned>(&self) -> io::Result<Memories<M>> {
-        let mut found = Memories { memories: HashMap::new(), set_aside: Vec::new() };
-        for path in self.files()? {
-            let damage = match fs::read(&path).map(|bytes| (decode(&bytes), Sha256::digest(&bytes))) {
-                Ok((Ok(Envelope { policy, memory, .. }), digest)) => {
-                    self.on_disk().insert(policy.clone(), digest.into());
-                    found.memories.insert(policy, memory);
-                    continue;
-                }
-                Ok((Err(damage), _)) => chain(&damage),
-                Err(error) => error.to_string(),
-            };
-            fs::rename(&path, path.with_extension("damaged"))?;
-            found.set_aside.push(format!("{} makes no sense and is set aside: {damage}", path.display()));
+    /// The memory of a policy, also of one that was deleted less than [`KEEP_DELETED`] ago. A file that makes no
+    /// sense is set aside as `….damaged`, and the policy begins anew.
+    pub fn get(&self, key: &PolicyKey) -> Option<M> {
+        let path = self.path(key);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::error!(policy = %key, %error, file = %path.display(), "the memory of a policy cannot be read");
+                return None;
+            }
+        };
+        match decode(&bytes) {
+            Ok(Envelope { memory, .. }) => {
+                self.on_disk().insert(key.clone(), Sha256::digest(&bytes).into());
+                Some(memory)
+            }
+            Err(damage) => {
+                let aside = path.with_extension("damaged");
+                let kept = fs::rename(&path, &aside).is_ok();
+                let aside = kept.then(|| aside.display().to_string());
+                let error = chain(&damage);
+                tracing::error!(policy = %key, error, aside, "the memory of a policy is damaged; it begins anew");
+                None
+            }
         }
-        Ok(found)
     }
 
     /// Makes the memory of a policy durable before it returns, unless it is on disk already.
     ///
     /// # Errors
     /// When it cannot be written; what was on disk before then is still there.
-    pub fn save<M: Serialize>(&self, key: &PolicyKey, memory: &M) -> io::Result<Saved> {
+    pub fn save(&self, key: &PolicyKey, memory: &M) -> io::Result<Saved> {
         self.write(&Envelope { version: VERSION, policy: key.clone(), deleted_at: None, memory })
     }
 
     /// Marks the memory of a policy that is deleted; it is kept for [`KEEP_DELETED`]. The next `save` under the
     /// same key takes the mark away.
+    pub fn retire(&self, key: &PolicyKey, now: Timestamp) {
+        if let Err(error) = self.mark(key, now) {
+            tracing::warn!(policy = %key, %error, "the memory of a deleted policy cannot be marked and will stay");
+        }
+    }
+
+    /// To be called at start, and now and then: retires the memories of all policies that are not among `living`,
+    /// and removes those retired for longer than [`KEEP_DELETED`].
     ///
     /// # Errors
-    /// When the mark cannot be written; the memory then is kept for longer.
-    pub fn mark_deleted(&self, key: &PolicyKey, now: Timestamp) -> io::Result<()> {
-        let bytes = match fs::read(self.folder.join(file_name(key))) {
+    /// When the folder cannot be read, or a file not be removed.
+    pub fn sweep(&self, living: &BTreeSet<PolicyKey>, now: Timestamp) -> io::Result<()> {
+        let mut removed = false;
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.extension() != Some(OsStr::new("json")) {
+                continue;
+            }
+            let Ok(envelope) = decode::<IgnoredAny>(&fs::read(&path)?) else { continue };
+            let key = envelope.policy;
+            match envelope.deleted_at {
+                _ if living.contains(&key) => {}
+                None => self.retire(&key, now),
+                Some(at) if now.since(at) >= KEEP_DELETED => {
+                    self.on_disk().remove(&key);
+                    fs::remove_file(&path)?;
+                    removed = true;
+                }
+                Some(_) => {}
+            }
+        }
+        if removed { sync_folder(&self.folder) } else { Ok(()) }
+    }
+
+    fn mark(&self, key: &PolicyKey, now: Timestamp) -> io::Result<()> {
+        let bytes = match fs::read(self.path(key)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             read => read?,
         };
         let envelope: Envelope<serde_json::Value> = serde_json::from_slice(&bytes)?;
         let deleted_at = envelope.deleted_at.or(Some(now));
         self.write(&Envelope { deleted_at, ..envelope }).map(|_| ())
-    }
-
-    /// Marks the memories of all policies that are not among `living`: to be called at start, for those that were
-    /// deleted while no controller ran.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or a mark not be written.
-    pub fn mark_all_but(&self, living: &BTreeSet<PolicyKey>, now: Timestamp) -> io::Result<()> {
-        for path in self.files()? {
-            let Ok(Envelope { policy, .. }) = decode::<IgnoredAny>(&fs::read(&path)?) else { continue };
-            if !living.contains(&policy) {
-                self.mark_deleted(&policy, now)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes the memories of policies deleted at least [`KEEP_DELETED`] ago, and says which: to be called at
-    /// start and once in a while.
-    ///
-    /// # Errors
-    /// When a file cannot be read or removed.
-    pub fn remove_expired(&self, now: Timestamp) -> io::Result<Vec<PolicyKey>> {
-        let mut removed = Vec::new();
-        for path in self.files()? {
-            let Ok(Envelope { policy, deleted_at, .. }) = decode::<IgnoredAny>(&fs::read(&path)?) else {
-                continue;
-            };
-            if deleted_at.is_some_and(|at| now.since(at) >= KEEP_DELETED) {
-                self.on_disk().remove(&policy);
-                fs::remove_file(&path)?;
-                removed.push(policy);
-            }
-        }
-        if !removed.is_empty() {
-            sync_folder(&self.folder)?;
-        }
-        Ok(removed)
-    }
-
-    fn files(&self) -> io::Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.extension() == Some(OsStr::new("json")) {
-                files.push(path);
-            }
-        }
-        Ok(files)
     }
 
     fn write<T: Serialize>(&self, envelope: &Envelope<T>) -> io::Result<Saved> {
@@ -195,6 +175,10 @@ impl MemoryStore {
         replace(&self.folder, &file_name(key), &bytes, Durability::Power)?;
         self.on_disk().insert(key.clone(), digest);
         Ok(Saved::Written)
+    }
+
+    fn path(&self, key: &PolicyKey) -> PathBuf {
+        self.folder.join(file_name(key))
     }
 
     fn on_disk(&self) -> MutexGuard<'_, HashMap<PolicyKey, [u8; 32]>> {
@@ -236,7 +220,7 @@ mod tests {
         NOW.plus(Duration::from_secs(hours * 3_600))
     }
 
-    fn open(state: &Path) -> MemoryStore {
+    fn store(state: &Path) -> MemoryStore<Vec<u32>> {
         MemoryStore::open(state).unwrap()
     }
 
@@ -244,107 +228,104 @@ mod tests {
         PolicyKey::new("web")
     }
 
-    /// The memory of `web` after a restart.
-    fn reread(state: &Path) -> Option<Vec<u32>> {
-        open(state).load_all().unwrap().memories.remove(&web())
-    }
-
     #[test]
     fn a_memory_is_there_after_a_restart_and_is_written_only_when_it_changed() {
         let state = tempfile::tempdir().unwrap();
-        let memories = open(state.path());
-        assert_eq!(memories.save(&web(), &[1]).unwrap(), Saved::Written);
-        assert_eq!(memories.save(&web(), &[1]).unwrap(), Saved::Unchanged);
-        let memories = open(state.path());
-        assert_eq!(memories.load_all().unwrap().memories, HashMap::from([(web(), vec![1])]));
-        assert_eq!(memories.save(&web(), &[1]).unwrap(), Saved::Unchanged);
-        assert_eq!(memories.save(&web(), &[2]).unwrap(), Saved::Written);
-        assert_eq!(reread(state.path()), Some(vec![2]));
+        let memories = store(state.path());
+        assert_eq!(memories.get(&web()), None);
+        assert_eq!(memories.save(&web(), &vec![1]).unwrap(), Saved::Written);
+        assert_eq!(memories.save(&web(), &vec![1]).unwrap(), Saved::Unchanged);
+        let memories = store(state.path());
+        assert_eq!(memories.get(&web()), Some(vec![1]));
+        assert_eq!(memories.save(&web(), &vec![1]).unwrap(), Saved::Unchanged);
+        assert_eq!(memories.save(&web(), &vec![2]).unwrap(), Saved::Written);
+        assert_eq!(store(state.path()).get(&web()), Some(vec![2]));
     }
 
     #[test]
-    fn a_damaged_file_is_set_aside_and_the_others_are_read() {
-        let damages = [
+    fn a_damaged_file_is_set_aside_and_the_policy_begins_anew() {
+        for damage in [
             "",
             "{",
             "[]",
-            r#"{"version":2,"policy":"api","memory":[1]}"#,
-            r#"{"version":1,"policy":"api","memory":"x"}"#,
-        ];
-        for damage in damages {
+            r#"{"version":2,"policy":"web","memory":[1]}"#,
+            r#"{"version":1,"policy":"web","memory":"x"}"#,
+        ] {
             let state = tempfile::tempdir().unwrap();
-            open(state.path()).save(&web(), &[1]).unwrap();
-            let file = state.path().join("memory/api.json");
+            let memories = store(state.path());
+            let file = state.path().join("memory/web.json");
             fs::write(&file, damage).unwrap();
-            let found = open(state.path()).load_all::<Vec<u32>>().unwrap();
-            assert_eq!((found.memories.len(), found.set_aside.len()), (1, 1), "{damage}");
+            assert_eq!(memories.get(&web()), None, "{damage}");
             assert_eq!(fs::read_to_string(file.with_extension("damaged")).unwrap(), damage);
-            assert!(open(state.path()).load_all::<Vec<u32>>().unwrap().set_aside.is_empty());
+            memories.save(&web(), &vec![3]).unwrap();
+            assert_eq!(store(state.path()).get(&web()), Some(vec![3]));
         }
     }
 
     #[test]
     fn the_memory_of_a_deleted_policy_is_kept_for_a_day() {
         let state = tempfile::tempdir().unwrap();
-        let memories = open(state.path());
-        memories.save(&web(), &[1]).unwrap();
-        memories.mark_deleted(&web(), NOW).unwrap();
-        memories.mark_deleted(&web(), later(23)).unwrap();
-        assert!(memories.remove_expired(later(23)).unwrap().is_empty());
-        assert_eq!(reread(state.path()), Some(vec![1]));
-        assert_eq!(memories.remove_expired(later(24)).unwrap(), [web()]);
-        assert_eq!(reread(state.path()), None);
+        let memories = store(state.path());
+        memories.save(&web(), &vec![1]).unwrap();
+        memories.retire(&web(), NOW);
+        memories.retire(&web(), later(23));
+        memories.sweep(&BTreeSet::new(), later(23)).unwrap();
+        assert_eq!(store(state.path()).get(&web()), Some(vec![1]));
+        memories.sweep(&BTreeSet::new(), later(24)).unwrap();
+        assert_eq!(store(state.path()).get(&web()), None);
     }
 
     #[test]
     fn a_policy_that_comes_back_keeps_its_memory() {
         let state = tempfile::tempdir().unwrap();
-        let memories = open(state.path());
-        memories.save(&web(), &[1]).unwrap();
-        memories.mark_deleted(&web(), NOW).unwrap();
-        assert_eq!(memories.save(&web(), &[1]).unwrap(), Saved::Written);
-        assert!(memories.remove_expired(later(48)).unwrap().is_empty());
+        let memories = store(state.path());
+        memories.save(&web(), &vec![1]).unwrap();
+        memories.retire(&web(), NOW);
+        assert_eq!(memories.save(&web(), &vec![1]).unwrap(), Saved::Written);
+        memories.sweep(&[web()].into(), later(48)).unwrap();
+        assert_eq!(memories.get(&web()), Some(vec![1]));
     }
 
     #[test]
-    fn a_policy_deleted_while_no_controller_ran_is_forgotten_a_day_after_the_start() {
+    fn a_policy_deleted_while_docktor_was_down_is_forgotten_a_day_after_the_start() {
         let state = tempfile::tempdir().unwrap();
-        let memories = open(state.path());
-        memories.save(&web(), &[1]).unwrap();
-        memories.save(&PolicyKey::new("api"), &[1]).unwrap();
-        memories.mark_all_but(&[PolicyKey::new("api")].into(), NOW).unwrap();
-        assert_eq!(memories.remove_expired(later(24)).unwrap(), [web()]);
+        let memories = store(state.path());
+        memories.save(&web(), &vec![1]).unwrap();
+        memories.sweep(&BTreeSet::new(), NOW).unwrap();
+        assert_eq!(memories.get(&web()), Some(vec![1]));
+        memories.sweep(&BTreeSet::new(), later(24)).unwrap();
+        assert_eq!(memories.get(&web()), None);
     }
 
     #[test]
     fn a_failed_write_leaves_the_old_memory_and_is_tried_again() {
         let state = tempfile::tempdir().unwrap();
-        let memories = open(state.path());
-        memories.save(&web(), &[1]).unwrap();
+        let memories = store(state.path());
+        memories.save(&web(), &vec![1]).unwrap();
         let obstacle = state.path().join("memory/.web.json.tmp");
         fs::create_dir_all(obstacle.join("in-the-way")).unwrap();
-        memories.save(&web(), &[2]).unwrap_err();
-        assert_eq!(reread(state.path()), Some(vec![1]));
+        memories.save(&web(), &vec![2]).unwrap_err();
+        assert_eq!(store(state.path()).get(&web()), Some(vec![1]));
         fs::remove_dir_all(obstacle).unwrap();
-        assert_eq!(memories.save(&web(), &[2]).unwrap(), Saved::Written);
+        assert_eq!(memories.save(&web(), &vec![2]).unwrap(), Saved::Written);
     }
 
     #[test]
     fn a_thousand_memories_are_written_and_read_within_seconds() {
         let state = tempfile::tempdir().unwrap();
-        let memories = open(state.path());
-        let memory: Vec<u32> = (0..500).collect();
+        let memories = store(state.path());
+        let (memory, keys): (Vec<u32>, Vec<_>) =
+            ((0..500).collect(), (0..1_000).map(|it| PolicyKey::new(&format!("p{it}"))).collect());
         let begin = std::time::Instant::now();
-        for number in 0..1_000 {
-            memories.save(&PolicyKey::new(&format!("p{number}")), &memory).unwrap();
+        for key in &keys {
+            memories.save(key, &memory).unwrap();
         }
         let written = begin.elapsed();
-        let found = open(state.path()).load_all::<Vec<u32>>().unwrap();
-        eprintln!(
-            "1,000 memories of 2 kB: written in {written:.2?}, read in {:.2?}",
-            begin.elapsed() - written
-        );
-        assert_eq!(found.memories.len(), 1_000);
+        let reread = store(state.path());
+        assert!(keys.iter().all(|key| reread.get(key).as_ref() == Some(&memory)));
+        let read = begin.elapsed() - written;
+        eprintln!("1,000 memories of 2 kB: written in {written:.2?}, read in {read:.2?}");
+        assert!(read < std::time::Duration::from_secs(5));
     }
 
     #[test]

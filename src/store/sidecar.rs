@@ -6,36 +6,46 @@
 mod due;
 mod file;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use due::{Due, VALUES_EVERY, due};
 pub use file::{SidecarError, sidecar_of};
 
-use crate::api::status::ScalingPolicyStatus;
+use super::PolicyEntry;
+use crate::api::API_VERSION;
+use crate::api::status::{ScalingPolicyStatus, Status, StatusMetadata};
+use crate::model::key::PolicyKey;
 use crate::units::Timestamp;
 use file::{Folders, Parents, Root};
 
 /// The folder in the state folder that takes the sidecars which cannot be written where they belong.
 const FALLBACK: &str = "status";
 
-/// Writes and removes sidecars. Calls block on files.
+/// Writes and removes sidecars. Calls block on files and may come from several threads at once. What goes wrong
+/// is logged, once until it goes right again: a sidecar never stops control.
 #[derive(Debug)]
 pub struct Sidecars {
     folders: Folders,
-    /// What was written last, by policy file.
-    last: HashMap<String, (Timestamp, Vec<ScalingPolicyStatus>)>,
+    state: Mutex<State>,
 }
 
-/// What `write` did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is written.
-    Written,
-    /// Nothing changed.
-    Unchanged,
-    /// Only values changed, and they are due at that time.
-    Later(Timestamp),
+#[derive(Debug, Default)]
+struct State {
+    /// By policy file.
+    sidecars: HashMap<String, Sidecar>,
+    /// Which file a policy's status is in.
+    files: HashMap<PolicyKey, String>,
+}
+
+/// The sidecar of one policy file.
+#[derive(Debug, Default)]
+struct Sidecar {
+    /// The newest status of each policy, by document.
+    statuses: BTreeMap<(usize, PolicyKey), ScalingPolicyStatus>,
+    written: Option<(Timestamp, Vec<ScalingPolicyStatus>)>,
+    trouble: Option<String>,
 }
 
 impl Sidecars {
@@ -49,47 +59,77 @@ impl Sidecars {
             None => Root { folder: policies.to_owned(), parents: Parents::Leave },
         };
         let fallback = Root { folder: state.join(FALLBACK), parents: Parents::Make };
-        Self { folders: Folders::new(preferred, fallback), last: HashMap::new() }
+        Self { folders: Folders::new(preferred, fallback), state: Mutex::default() }
     }
 
-    /// Brings the sidecar of the policy file `file` up to date, if that is due: at once when more than values
-    /// changed, else once a minute. `statuses` stand in the order of the documents; without any, nothing is
-    /// written yet.
-    ///
-    /// # Errors
-    /// When it cannot be written, here or in the state folder. The next call tries again.
-    pub fn write(
-        &mut self,
-        file: &str,
-        statuses: &[ScalingPolicyStatus],
-        now: Timestamp,
-    ) -> Result<Outcome, SidecarError> {
-        let last = self.last.get(file).map(|(at, statuses)| (*at, &statuses[..]));
-        match due(last, statuses, now) {
-            _ if statuses.is_empty() => return Ok(Outcome::Unchanged),
-            Due::Never => return Ok(Outcome::Unchanged),
-            Due::At(at) => return Ok(Outcome::Later(at)),
-            Due::Now => {}
+    /// Takes the status of a policy and brings the sidecar of its file up to date, if that is due: at once when
+    /// more than values changed, else once a minute.
+    pub fn write(&self, entry: &PolicyEntry, status: &Status, now: Timestamp) {
+        let mut state = self.state();
+        let file = &entry.source.file;
+        if state.files.get(&entry.key).is_some_and(|last| last != file) {
+            self.drop_policy(&mut state, &entry.key);
         }
-        self.folders.write(file, render(statuses).as_bytes())?;
-        self.last.insert(file.to_owned(), (now, statuses.to_vec()));
-        Ok(Outcome::Written)
+        state.files.insert(entry.key.clone(), file.clone());
+        let sidecar = state.sidecars.entry(file.clone()).or_default();
+        sidecar.statuses.retain(|(_, key), _| *key != entry.key);
+        sidecar.statuses.insert((entry.source.document, entry.key.clone()), document(entry, status));
+        self.bring_up_to_date(file, sidecar, now);
     }
 
-    /// Removes the sidecar of a policy file that is gone. A file that docktor did not write stays.
-    ///
-    /// # Errors
-    /// When it is there and cannot be removed.
-    pub fn remove(&mut self, file: &str) -> Result<(), SidecarError> {
-        self.last.remove(file);
-        self.folders.remove(file)
+    /// Takes the policy out of the sidecar of its file; the last one takes the sidecar along.
+    pub fn forget(&self, key: &PolicyKey) {
+        self.drop_policy(&mut self.state(), key);
     }
 
-    /// Removes the sidecars of policy files that are not among `living`: to be called at start, for those that
-    /// went while no controller ran. What cannot be removed stays, and is logged.
-    pub fn sweep<'a>(&self, living: impl IntoIterator<Item = &'a String>) {
-        let living: BTreeSet<_> = living.into_iter().map(|file| PathBuf::from(sidecar_of(file))).collect();
-        self.folders.sweep(&living);
+    /// To be called at start: removes the sidecars that an earlier docktor left of policy files which are not
+    /// among `living` any more.
+    pub fn sweep(&self, living: &BTreeSet<String>) {
+        self.folders.sweep(&living.iter().map(|file| PathBuf::from(sidecar_of(file))).collect());
+    }
+
+    fn drop_policy(&self, state: &mut State, key: &PolicyKey) {
+        let Some(file) = state.files.remove(key) else { return };
+        let Some(sidecar) = state.sidecars.get_mut(&file) else { return };
+        sidecar.statuses.retain(|(_, other), _| other != key);
+        if !sidecar.statuses.is_empty() {
+            let last = sidecar.written.as_ref().map(|(at, _)| *at).unwrap_or_default();
+            return self.bring_up_to_date(&file, sidecar, last);
+        }
+        state.sidecars.remove(&file);
+        if let Err(error) = self.folders.remove(&file) {
+            tracing::warn!(file, error = %error.chain(), "a sidecar cannot be removed");
+        }
+    }
+
+    fn bring_up_to_date(&self, file: &str, sidecar: &mut Sidecar, now: Timestamp) {
+        let statuses: Vec<_> = sidecar.statuses.values().cloned().collect();
+        let last = sidecar.written.as_ref().map(|(at, statuses)| (*at, &statuses[..]));
+        if due(last, &statuses, now) != Due::Now {
+            return;
+        }
+        let mut trouble = None;
+        match self.folders.write(file, render(&statuses).as_bytes()) {
+            Ok(()) => sidecar.written = Some((now, statuses)),
+            Err(error) => trouble = Some(error.chain()),
+        }
+        if let Some(error) = trouble.as_ref().filter(|it| sidecar.trouble.as_ref() != Some(it)) {
+            tracing::warn!(file, %error, "a sidecar cannot be written");
+        }
+        sidecar.trouble = trouble;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn document(entry: &PolicyEntry, status: &Status) -> ScalingPolicyStatus {
+    ScalingPolicyStatus {
+        api_version: API_VERSION.to_owned(),
+        kind: file::KIND.to_owned(),
+        metadata: StatusMetadata { name: entry.name.clone(), generation: entry.generation },
+        status: status.clone(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::durable::{Durability, read_regular, replace};
 use super::super::folder::MAX_DEPTH;
 
 /// The kind of the documents in a sidecar.
-const KIND: &str = "ScalingPolicyStatus";
+pub const KIND: &str = "ScalingPolicyStatus";
 /// The end of a sidecar's name.
 const ENDING: &str = ".status.yaml";
 /// Of this many bytes at the begin of a file we see whether it is a sidecar.

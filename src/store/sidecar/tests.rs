@@ -47,6 +47,22 @@ fn status(name: &str) -> ScalingPolicyStatus {
     }
 }
 
+fn entry(file: &str, document: usize, name: &str) -> PolicyEntry {
+    PolicyEntry {
+        key: PolicyKey::new(name),
+        name: name.to_owned(),
+        source: SourceRef { file: file.to_owned(), document, sha256: "abc".to_owned() },
+        policy: None,
+        running: None,
+        profile: None,
+        generation: 1,
+        first_seen: None,
+        mistakes: Vec::new(),
+        unreadable: None,
+        conflict: None,
+    }
+}
+
 struct Folders {
     root: TempDir,
     sidecars: Sidecars,
@@ -64,34 +80,30 @@ impl Folders {
         fs::read_to_string(self.root.path().join(path)).ok()
     }
 
-    fn write_one(&mut self, file: &str) -> Result<Outcome, SidecarError> {
-        self.sidecars.write(file, &[status("web")], NOW)
+    fn write(&self, file: &str, document: usize, name: &str) {
+        self.sidecars.write(&entry(file, document, name), &status(name).status, NOW);
     }
 }
 
 #[test]
 fn a_sidecar_stands_beside_its_file_and_reads_as_yaml() {
-    let mut folders = Folders::new();
+    let folders = Folders::new();
     fs::create_dir(folders.root.path().join("policies/team")).unwrap();
-    for (file, sidecar) in [
-        ("web.yaml", "web.status.yaml"),
-        ("web.yml", "web.yml.status.yaml"),
-        ("team/web.yaml", "team/web.status.yaml"),
+    for (file, sidecar, [first, second]) in [
+        ("web.yaml", "web.status.yaml", ["a", "b"]),
+        ("web.yml", "web.yml.status.yaml", ["c", "d"]),
+        ("team/web.yaml", "team/web.status.yaml", ["e", "f"]),
     ] {
-        let outcome = folders.sidecars.write(file, &[status("web"), status("api")], NOW).unwrap();
-        assert_eq!(outcome, Outcome::Written);
+        folders.write(file, 1, second);
+        folders.write(file, 0, first);
         let text = folders.read(&format!("policies/{sidecar}")).unwrap();
-        assert!(
-            text.starts_with(
-                "apiVersion: docktor.dev/v1\nkind: ScalingPolicyStatus\nmetadata:\n  name: web\n"
-            ),
-            "{text}"
-        );
+        let begin = "apiVersion: docktor.dev/v1\nkind: ScalingPolicyStatus\nmetadata:\n  name: ";
+        assert!(text.starts_with(begin), "{text}");
         let names: Vec<_> = text
             .split("---\n")
             .map(|document| serde_yaml::from_str::<ScalingPolicyStatus>(document).unwrap().metadata.name)
             .collect();
-        assert_eq!(names, ["web", "api"]);
+        assert_eq!(names, [first, second]);
     }
 }
 
@@ -136,34 +148,47 @@ fn values_are_due_after_a_minute_and_when_the_clock_was_set_back() {
 }
 
 #[test]
-fn the_sidecar_of_a_file_that_is_gone_is_removed() {
-    let mut folders = Folders::new();
-    folders.write_one("web.yaml").unwrap();
-    folders.sidecars.remove("web.yaml").unwrap();
+fn a_policy_that_goes_leaves_the_sidecar_and_the_last_one_takes_it_along() {
+    let folders = Folders::new();
+    folders.write("web.yaml", 0, "web");
+    folders.write("web.yaml", 1, "api");
+    folders.sidecars.forget(&PolicyKey::new("web"));
+    assert!(!folders.read("policies/web.status.yaml").unwrap().contains("name: web"));
+    folders.sidecars.forget(&PolicyKey::new("api"));
     assert_eq!(folders.read("policies/web.status.yaml"), None);
-    folders.sidecars.remove("web.yaml").unwrap();
+    folders.sidecars.forget(&PolicyKey::new("api"));
+}
+
+#[test]
+fn a_policy_that_moves_to_another_file_takes_its_status_along() {
+    let folders = Folders::new();
+    folders.write("web.yaml", 0, "web");
+    folders.write("shop.yaml", 0, "web");
+    assert_eq!(folders.read("policies/web.status.yaml"), None);
+    assert!(folders.read("policies/shop.status.yaml").is_some());
 }
 
 #[test]
 fn a_file_that_docktor_did_not_write_is_neither_replaced_nor_removed() {
-    let mut folders = Folders::new();
+    let folders = Folders::new();
     let path = folders.root.path().join("policies/web.status.yaml");
     fs::write(&path, "mine: true\n").unwrap();
-    assert!(matches!(folders.write_one("web.yaml"), Err(SidecarError::NotOurs(_))));
-    folders.sidecars.remove("web.yaml").unwrap();
-    folders.sidecars.sweep([]);
+    folders.write("web.yaml", 0, "web");
+    folders.sidecars.forget(&PolicyKey::new("web"));
+    folders.sidecars.sweep(&BTreeSet::new());
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine: true\n");
     fs::remove_file(&path).unwrap();
     symlink("elsewhere", &path).unwrap();
-    assert!(folders.write_one("web.yaml").is_err());
+    folders.write("web.yaml", 0, "web");
+    assert!(path.is_symlink());
 }
 
 #[test]
 fn sidecars_of_files_that_went_while_no_controller_ran_are_swept() {
-    let mut folders = Folders::new();
-    folders.write_one("web.yaml").unwrap();
-    folders.write_one("old.yaml").unwrap();
-    folders.sidecars.sweep([&"web.yaml".to_owned()]);
+    let folders = Folders::new();
+    folders.write("web.yaml", 0, "web");
+    folders.write("old.yaml", 0, "old");
+    folders.sidecars.sweep(&["web.yaml".to_owned()].into());
     assert!(folders.read("policies/web.status.yaml").is_some());
     assert_eq!(folders.read("policies/old.status.yaml"), None);
 }
@@ -172,16 +197,16 @@ fn sidecars_of_files_that_went_while_no_controller_ran_are_swept() {
 fn a_status_folder_of_its_own_keeps_relative_paths() {
     let root = tempfile::tempdir().unwrap();
     let status_dir = root.path().join("status");
-    let mut sidecars =
+    let sidecars =
         Sidecars::new(&root.path().join("policies"), Some(&status_dir), &root.path().join("state"));
-    sidecars.write("team/web.yaml", &[status("web")], NOW).unwrap();
+    sidecars.write(&entry("team/web.yaml", 0, "web"), &status("web").status, NOW);
     assert!(status_dir.join("team/web.status.yaml").exists());
 }
 
 #[test]
 fn a_policy_folder_that_is_gone_is_not_made_again() {
-    let mut folders = Folders::new();
+    let folders = Folders::new();
     fs::remove_dir(folders.root.path().join("policies")).unwrap();
-    folders.write_one("web.yaml").unwrap_err();
+    folders.write("web.yaml", 0, "web");
     assert!(!folders.root.path().join("policies").exists());
 }
