@@ -1,11 +1,15 @@
 //! The read model that every screen shares: a policy with its status, in Kubernetes' form.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::API_VERSION;
+use crate::api::behavior::Direction;
 use crate::api::policy::{Mode, PolicySpec};
 use crate::api::status::{DecisionRecord, Status};
+pub use crate::model::memory::HoldDirection;
 use crate::units::{Duration, Timestamp};
 
 /// A policy as `docktorctl get policy NAME -o yaml` and the API show it.
@@ -74,15 +78,28 @@ pub struct Signal {
     pub threshold: f64,
 }
 
-/// In which direction a hold keeps the count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum HoldDirection {
-    /// No scale-up.
-    Up,
-    /// No scale-down.
-    Down,
-    /// Neither.
-    Both,
+impl Signal {
+    /// The signals of a spec: metrics of its scaleUp rules and tracked ones, then those that only scaleDown asks for.
+    #[must_use]
+    pub fn of(spec: &PolicySpec, values: &BTreeMap<String, f64>) -> Vec<Self> {
+        let rules = |direction: &Option<Direction>| {
+            let rules = direction.as_ref().and_then(|it| it.rules.clone()).unwrap_or_default();
+            rules.into_iter().filter_map(|rule| Some((rule.metric?, rule.value?)))
+        };
+        let tracked = spec.track.iter().flatten();
+        let tracked = tracked.filter_map(|it| Some((it.metric.clone(), it.target.or(it.average_value)?)));
+
+        let mut signals: Vec<Self> = Vec::new();
+        for (metric, threshold) in rules(&spec.scale_up).chain(tracked) {
+            signals.push(Self { value: values.get(&metric).copied(), metric, threshold });
+        }
+        for (metric, threshold) in rules(&spec.scale_down) {
+            if !signals.iter().any(|it| it.metric == metric) {
+                signals.push(Self { value: values.get(&metric).copied(), metric, threshold });
+            }
+        }
+        signals
+    }
 }
 
 /// A person's hold.
@@ -113,4 +130,88 @@ pub struct HoldRequest {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// What `docktorctl mode` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ModeRequest {
+    /// The mode from now on.
+    pub mode: Mode,
+}
+
+/// A decision of one policy, where decisions of several stand together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionView {
+    /// The policy's name.
+    pub policy: String,
+    /// The decision itself.
+    #[serde(flatten)]
+    pub decision: DecisionRecord,
+}
+
+/// Several objects, in Kubernetes' form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List<T> {
+    /// `docktor.dev/v1`.
+    pub api_version: String,
+    /// `List`.
+    pub kind: String,
+    /// The objects.
+    pub items: Vec<T>,
+}
+
+impl<T> List<T> {
+    /// The list of `items`.
+    #[must_use]
+    pub fn of(items: Vec<T>) -> Self {
+        Self { api_version: API_VERSION.to_owned(), kind: "List".to_owned(), items }
+    }
+}
+
+/// The word for an enum's variant, as it stands in JSON and YAML.
+#[must_use]
+pub fn word(variant: &impl Serialize) -> String {
+    match serde_json::to_value(variant) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// A change of one policy, as watchers are told it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyChange {
+    /// What became of it.
+    #[serde(rename = "type")]
+    pub turn: Turn,
+    /// How it is now; how it was last, where it is gone.
+    pub object: Arc<PolicyView>,
+}
+
+/// What became of an object; Kubernetes' words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Turn {
+    /// The reader had not seen it.
+    Added,
+    /// It looks different.
+    Modified,
+    /// It is gone.
+    Deleted,
+}
+
+/// A small view for tests.
+#[cfg(test)]
+pub(crate) fn sample(name: &str) -> PolicyView {
+    serde_json::from_value(serde_json::json!({
+        "apiVersion": API_VERSION, "kind": "ScalingPolicy", "mode": "Auto",
+        "metadata": {"name": name, "generation": 1, "labels": {"tier": "front"}},
+        "status": {
+            "observedGeneration": 1, "phase": "Active", "conditions": [],
+            "source": {"file": format!("{name}.yaml"), "document": 0, "sha256": ""},
+        },
+    }))
+    .expect("the sample is a view")
 }

@@ -7,14 +7,20 @@
 pub mod behavior;
 pub mod budget;
 pub mod condition;
+pub mod effective;
 pub mod metric;
 pub mod notifier;
+pub mod path;
 pub mod policy;
 pub mod profile;
+pub mod read;
 pub mod resources;
+pub mod schema;
 pub mod secret;
 pub mod status;
 pub mod target;
+pub mod target_metric;
+pub mod validate;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +29,8 @@ use serde::{Deserialize, Serialize};
 
 /// The one API version of this build.
 pub const API_VERSION: &str = "docktor.dev/v1";
+/// The kinds of documents that a policy folder holds.
+pub const KINDS: [&str; 4] = ["ScalingPolicy", "ScalingProfile", "HostBudget", "Notifier"];
 
 /// What every document carries besides its `spec`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +61,20 @@ pub enum Document {
 }
 
 impl Document {
+    /// As people write it. (Serde alone would write `!compose` for `compose:`.)
+    ///
+    /// # Errors
+    /// Never for a document that was read.
+    pub fn to_yaml(&self) -> Result<String, serde_yaml::Error> {
+        let value = match self {
+            Self::ScalingPolicy(it) => serde_json::to_value(it),
+            Self::ScalingProfile(it) => serde_json::to_value(it),
+            Self::HostBudget(it) => serde_json::to_value(it),
+            Self::Notifier(it) => serde_json::to_value(it),
+        };
+        serde_yaml::to_string(&value.map_err(<serde_yaml::Error as serde::ser::Error>::custom)?)
+    }
+
     /// Name and labels.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {

@@ -93,6 +93,8 @@ pub enum Phase {
     ScalingDown,
     /// All is well.
     Active,
+    /// No controller has reported on it. Only `docktorctl` without a controller shows this; no sidecar has it.
+    Unknown,
 }
 
 /// Counts.

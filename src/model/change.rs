@@ -54,3 +54,11 @@ pub struct Intent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
 }
+
+impl Intent {
+    /// The replica that is stopped and kept when the workload goes to zero: the last of those that go.
+    #[must_use]
+    pub fn kept(&self) -> Option<&ReplicaId> {
+        if self.to == 0 { self.retire.last() } else { None }
+    }
+}

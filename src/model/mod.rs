@@ -3,3 +3,5 @@
 pub mod change;
 pub mod key;
 pub mod observation;
+pub mod memory;
+pub mod decision;

@@ -65,7 +65,7 @@ impl FromStr for Duration {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let refuse = || UnitError::new(text, EXPECTED);
+        let refuse = || UnitError::without_unit(text, "s", EXPECTED);
         let mut rest = text;
         let mut millis = 0f64;
         while !rest.is_empty() {

@@ -20,14 +20,25 @@ pub struct UnitError {
     /// The text as it was written.
     pub found: String,
     /// What would be right, with an example.
-    pub expected: &'static str,
+    pub expected: std::borrow::Cow<'static, str>,
 }
 
 impl UnitError {
     /// `found` is not what was expected.
     #[must_use]
-    pub fn new(found: &str, expected: &'static str) -> Self {
-        Self { found: found.to_owned(), expected }
+    pub fn new(found: &str, expected: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self { found: found.to_owned(), expected: expected.into() }
+    }
+
+    /// The same, with a proposal where only the unit is missing.
+    #[must_use]
+    pub(crate) fn without_unit(found: &str, unit: &str, expected: &'static str) -> Self {
+        let is_number = found.parse::<f64>().is_ok() && found.starts_with(|c: char| c.is_ascii_digit());
+        if is_number {
+            Self::new(found, format!("write `{found}{unit}`: {expected}"))
+        } else {
+            Self::new(found, expected)
+        }
     }
 }
 

@@ -17,7 +17,7 @@ impl FromStr for Percent {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let refuse = || UnitError::new(text, EXPECTED);
+        let refuse = || UnitError::without_unit(text, "%", EXPECTED);
         let number = text.strip_suffix('%').ok_or_else(refuse)?;
         if !number.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
             return Err(refuse());

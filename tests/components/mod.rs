@@ -1,4 +1,4 @@
-//! Against real backends. Where one is missing these tests fail; they never pass by doing nothing.
+//! Against real components. Where one is missing these tests fail; they never pass by doing nothing.
 
 #[cfg(feature = "docker")]
 mod project;
@@ -10,3 +10,5 @@ mod compose_traps;
 mod fake_engine;
 #[cfg(feature = "docker")]
 mod engine_faults;
+mod metrics;
+mod sampler;

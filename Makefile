@@ -1,0 +1,84 @@
+# docktor's tasks. `make` alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The one feature set that checks and tests use; a plain build has all of it but `testing`.
+FEATURES := --features testing
+CARGO_VERSION := 1.95
+TESTBED := tests/testbed
+WITH_ENGINE = settings=$$($(TESTBED)/docker-up) && eval "$$settings" && $(TESTBED)/images
+SCRIPTS := .ci/run examples/web/demo examples/web/image \
+	$(addprefix $(TESTBED)/,setup docker-up docker-down engine images vm lib.sh services/up services/down services/lib.sh)
+
+##@ Use
+.PHONY: help
+help: ## list what can be made
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install what is missing to build and test
+	@$(TESTBED)/setup $(CARGO_VERSION)
+
+.PHONY: demo
+demo: ## watch a Compose service scale itself under load (two minutes; needs Docker, or root on Debian)
+	@examples/web/demo
+
+.PHONY: build
+build: ## build docktor and docktorctl for release
+	cargo build --release --locked
+
+##@ Prove
+.PHONY: check
+check: fmt lint test doc deny generated ## all that a change must pass but the component tests
+
+.PHONY: test
+test: ## every test that needs no real component
+	cargo nextest run --locked $(FEATURES) -E 'not test(/^components::/)'
+	cargo test --locked $(FEATURES) --doc --quiet
+
+.PHONY: test-components
+test-components: ## tests on real components; brings them up, fails if it cannot
+	$(WITH_ENGINE) && cargo nextest run --locked $(FEATURES) -E 'test(/^components::/)'
+
+.PHONY: bench
+bench: ## measure what docktor costs and how fast it is
+	$(WITH_ENGINE) && cargo bench --locked $(FEATURES) --bench bench
+
+##@ Parts of check
+.PHONY: fmt
+fmt: ## is the code formatted?
+	cargo fmt --check
+
+.PHONY: lint
+lint: ## clippy, the build without default features, and the shell scripts
+	cargo clippy --locked $(FEATURES) --all-targets -- -D warnings
+	cargo check --locked --no-default-features --lib --bins
+	shellcheck $(SCRIPTS)
+	shellcheck -s sh examples/web/app/*
+
+.PHONY: doc
+doc: ## does the documentation build?
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked $(FEATURES) --no-deps --document-private-items
+
+.PHONY: deny
+deny: ## licences, bans and sources of dependencies; advisories where their database can be had
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
+	@if timeout 60 cargo deny fetch db >/dev/null 2>&1; then cargo deny --locked check --hide-inclusion-graph advisories; \
+	else echo "deny: the advisory database cannot be had here; advisories are NOT checked"; fi
+
+.PHONY: generated
+generated: generate ## are the generated files up to date?
+	@test -z "$$(git status --porcelain -- manifests)" || \
+	{ git status --short -- manifests; git --no-pager diff -- manifests; echo "generated files differ: commit what 'make generate' writes"; exit 1; }
+
+##@ Write
+.PHONY: generate
+generate: ## write the generated files: manifests/schema
+	cargo run --quiet --locked $(FEATURES) --bin docktor -- generate-schemas manifests/schema
+
+.PHONY: clean
+clean: ## remove what was built, and private test engines; the shared testbed stays
+	cargo clean
+	[ "$$(id -u)" != 0 ] || $(TESTBED)/engine purge

@@ -1,0 +1,66 @@
+//! What this build does not do yet. Nothing is parsed and then silently ignored: a policy that uses one
+//! of these is refused with `reason=NotSupportedYet`.
+
+use super::*;
+use crate::api::target::ComposeStrategy;
+
+/// A part of a policy that this build does not do yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported {
+    /// Where it stands: `spec.forecast`.
+    pub path: String,
+    /// What it is, for people.
+    pub what: String,
+}
+
+/// The parts of `spec` that this build does not do yet; empty when it does all of it.
+#[must_use]
+pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
+    let mut found = Found(Vec::new());
+    target(spec, &mut found);
+    found.when(spec.mode == Mode::Approve, "spec.mode", "mode Approve");
+    found.when(spec.resources.is_some(), "spec.resources", "vertical scaling");
+    found.when(spec.order.is_some(), "spec.order", "vertical scaling");
+    found.when(spec.forecast.is_some(), "spec.forecast", "a forecast");
+    found.when(spec.drain.is_some(), "spec.scaleIn.drain", "draining");
+    found.when(!spec.notify.is_empty(), "spec.notify", "notifiers");
+    found.when(spec.drift.limits != OnLimitsDrift::Restore, "spec.drift.limits", "vertical scaling");
+    for metric in &spec.metrics {
+        let unmeasured = matches!(&metric.origin, Origin::Target(it) if it.resource == Resource::OomKills);
+        found.when(unmeasured, "spec", &format!("the metric {}", metric.name));
+    }
+    for (name, source) in &spec.sources {
+        let kind = source.kind();
+        found.when(
+            kind != "formula",
+            &format!("spec.metrics.{name}.{kind}"),
+            &format!("the metric source {kind}"),
+        );
+    }
+    found.0
+}
+
+fn target(spec: &Spec, found: &mut Found) {
+    match &spec.target {
+        Target::Compose(it) => {
+            let other = matches!(it.strategy, Some(ComposeStrategy::Cli | ComposeStrategy::Auto));
+            found.when(other, "spec.target.compose.strategy", "another strategy than Engine");
+            found.when(it.docker.is_some(), "spec.target.compose.docker", "another engine than --docker");
+        }
+        Target::Swarm(_) => found.when(true, "spec.target.swarm", "Docker Swarm"),
+        Target::Systemd(_) => found.when(true, "spec.target.systemd", "systemd"),
+    }
+}
+
+struct Found(Vec<Unsupported>);
+
+impl Found {
+    fn when(&mut self, used: bool, path: &str, what: &str) {
+        if used {
+            self.0.push(Unsupported {
+                path: path.to_owned(),
+                what: format!("{what} is not supported by this build yet"),
+            });
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The scale target.
+
+use super::findings::Findings;
+use crate::api::path::Path;
+use crate::api::policy::PolicySpec;
+use crate::api::read::hint::{list, shorten};
+use crate::api::target::{SystemdTarget, Target};
+
+/// What the name of a unit ends in, for units that have processes.
+const UNIT_SUFFIXES: [&str; 3] = [".service", ".scope", ".slice"];
+
+pub(super) fn check(spec: &PolicySpec, target: &Target, path: &Path, findings: &mut Findings) {
+    let path = path.key(target.kind());
+    let filled = |value: &str, field: &str, findings: &mut Findings| {
+        if value.trim().is_empty() {
+            findings.add(path.key(field), format!("found nothing; expected the name of the {field}"));
+        }
+    };
+    match target {
+        Target::Compose(it) => {
+            filled(&it.project, "project", findings);
+            filled(&it.service, "service", findings);
+            engine(it.docker.as_deref(), &path, findings);
+        }
+        Target::Swarm(it) => {
+            filled(&it.service, "service", findings);
+            engine(it.docker.as_deref(), &path, findings);
+            if spec.resources.is_some() {
+                let message = "a Swarm service scales by `replicas`; `resources` is for compose and systemd";
+                findings.add_after(Path::root().key("spec").key("resources"), message, vec![path.clone()]);
+            }
+        }
+        Target::Systemd(it) => unit(spec, it, &path, findings),
+    }
+}
+
+fn unit(spec: &PolicySpec, target: &SystemdTarget, path: &Path, findings: &mut Findings) {
+    let unit = &target.unit;
+    let path = path.key("unit");
+    let Some(stem) = UNIT_SUFFIXES.iter().find_map(|suffix| unit.strip_suffix(suffix)) else {
+        let message =
+            format!("found `{}`; a unit's name ends in {}", shorten(unit), list(&UNIT_SUFFIXES, "or"));
+        findings.add(path, message);
+        return;
+    };
+    let is_valid = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+    if stem.is_empty() || !stem.chars().all(is_valid) {
+        findings.add(path, format!("found `{}`; that is no name of a unit", shorten(unit)));
+    } else if spec.replicas.is_some() && !stem.ends_with('@') {
+        let message = format!(
+            "found `{unit}`; `replicas` starts instances of a template, as in `worker@.service`; \
+             a single unit scales by `resources`"
+        );
+        findings.add(path, message);
+    } else if spec.replicas.is_none() && spec.resources.is_some() && stem.ends_with('@') {
+        let message = format!("found the template `{unit}`; name one instance, or add `replicas`");
+        findings.add(path, message);
+    }
+}
+
+fn engine(address: Option<&str>, path: &Path, findings: &mut Findings) {
+    const SCHEMES: [&str; 4] = ["unix", "tcp", "http", "https"];
+    if let Some(address) = address {
+        super::secrets::url(address, &SCHEMES, path.key("docker"), findings);
+    }
+}

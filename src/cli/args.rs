@@ -1,0 +1,256 @@
+//! The command line of `docktorctl`, in kubectl's grammar.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::output::Format;
+use crate::admin::selector::Selector;
+use crate::admin::view::{HoldDirection, word};
+use crate::api::policy::Mode;
+use crate::cli::jsonpath::JsonPath;
+use crate::units::Duration;
+
+/// `docktorctl`: the client.
+#[derive(Debug, Parser)]
+#[command(
+    name = "docktorctl",
+    version,
+    about = "Shows and steers what docktor scales",
+    after_help = "Exit codes: 0 done, 1 the request failed, 2 wrong usage or an invalid file,\n\
+                  3 the controller cannot be reached, 4 nothing found"
+)]
+pub struct Docktorctl {
+    /// Where to ask, and how to print.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The controller's unix socket [default: the user's own, then the host's]
+    #[arg(long, global = true, env = "DOCKTOR_SOCKET", value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Ask a controller over TCP: http://HOST:PORT
+    #[arg(long, global = true, env = "DOCKTOR_SERVER", value_name = "URL")]
+    pub server: Option<String>,
+    /// A file with the token for --server
+    #[arg(long, global = true, env = "DOCKTOR_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Read this policy folder, not the controller; with --socket or --server: if that cannot be reached
+    #[arg(long, global = true, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
+    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "table",
+        hide_default_value = true
+    )]
+    pub output: Format,
+}
+
+/// What `docktorctl` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List policies, decisions or events
+    Get(GetArgs),
+    /// Show one policy in full: effective spec, conditions, last decision, mistakes
+    Describe {
+        /// What kind of object, or KIND/NAME
+        #[arg(value_name = "KIND")]
+        kind: String,
+        /// Which; all when none is named
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Tell why a policy has the replicas it has
+    Explain {
+        /// Which policy
+        name: String,
+        /// Show the last N decisions as a table instead
+        #[arg(long, value_name = "N")]
+        tail: Option<usize>,
+    },
+    /// Check policy files, without a controller
+    Validate {
+        /// Files or folders; `-` reads standard input
+        #[arg(required = true, value_name = "FILE")]
+        paths: Vec<PathBuf>,
+    },
+    /// Keep the replicas of a policy for a while
+    Hold(HoldArgs),
+    /// End a hold, and try again where docktor stopped trying
+    Resume(ResumeArgs),
+    /// Set how far docktor may go, until the policy's text changes
+    Mode {
+        /// Which policy
+        name: String,
+        /// The mode
+        #[arg(value_parser = mode)]
+        mode: Mode,
+    },
+    /// Write a script that completes commands and flags
+    Completion {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print the version of this program and of the controller
+    Version,
+}
+
+/// Arguments of `get`.
+#[derive(Debug, Clone, Args)]
+pub struct GetArgs {
+    /// policies, decisions or events, or KIND/NAME
+    #[arg(value_name = "KIND")]
+    pub kind: String,
+    /// Which policies; all when none is named
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Only policies with these labels, as in tier=front,env!=test
+    #[arg(short = 'l', long, value_name = "LABELS", default_value = "", value_parser = selector, hide_default_value = true)]
+    pub selector: SelectorText,
+    /// Go on and print what changes
+    #[arg(short, long)]
+    pub watch: bool,
+    /// Sort by a field, as in .status.replicas.current
+    #[arg(long, value_name = "JSONPATH")]
+    pub sort_by: Option<JsonPath>,
+}
+
+/// A selector together with its text, which goes to the controller.
+#[derive(Debug, Clone)]
+pub struct SelectorText {
+    /// As it was written.
+    pub text: String,
+    /// What it means.
+    pub selector: Selector,
+}
+
+/// Arguments of `hold`.
+#[derive(Debug, Clone, Args)]
+pub struct HoldArgs {
+    /// Which policy
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub name: Option<String>,
+    /// Hold every policy that is there now
+    #[arg(long)]
+    pub all: bool,
+    /// For how long, as in 10m
+    #[arg(long = "for", value_name = "DURATION")]
+    pub hold_for: Duration,
+    /// Only stop changes in this direction
+    #[arg(long, value_name = "DIRECTION", value_parser = direction)]
+    pub direction: Option<HoldDirection>,
+    /// Why, for those who look at it later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Clone, Args)]
+pub struct ResumeArgs {
+    /// Which policy
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub name: Option<String>,
+    /// Resume every policy
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// The kinds that `get` and `describe` know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// How workloads are scaled
+    #[value(aliases = ["policy", "pol", "scalingpolicy", "scalingpolicies"])]
+    Policies,
+    /// What was decided, and why
+    #[value(alias = "decision")]
+    Decisions,
+    /// What happened
+    #[value(aliases = ["event", "ev"])]
+    Events,
+}
+
+impl Kind {
+    /// The kind and the names that `KIND [NAME…]` or `KIND/NAME …` mean.
+    ///
+    /// # Errors
+    /// A sentence, when there is no such kind.
+    pub fn with_names(kind: &str, names: &[String]) -> Result<(Self, Vec<String>), String> {
+        let (word, first) = kind.split_once('/').map_or((kind, None), |(word, name)| (word, Some(name)));
+        let kind = Self::from_str(word, true).map_err(|_| {
+            format!("there is no kind `{word}`; the kinds are policies, decisions and events")
+        })?;
+        let names = first.into_iter().chain(names.iter().map(|it| bare_name(it)));
+        Ok((kind, names.map(str::to_owned).collect()))
+    }
+}
+
+/// `web` of `policy/web`.
+#[must_use]
+pub fn bare_name(name: &str) -> &str {
+    match name.split_once('/') {
+        Some((word, bare)) if Kind::from_str(word, true).is_ok() => bare,
+        _ => name,
+    }
+}
+
+fn selector(text: &str) -> Result<SelectorText, crate::admin::selector::SelectorError> {
+    Ok(SelectorText { text: text.to_owned(), selector: text.parse()? })
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    let modes = [Mode::Auto, Mode::Approve, Mode::Observe, Mode::Disabled];
+    one_of(&modes, text)
+}
+
+fn direction(text: &str) -> Result<HoldDirection, String> {
+    one_of(&[HoldDirection::Up, HoldDirection::Down, HoldDirection::Both], text)
+}
+
+/// The variant that is written `text`, in any case.
+fn one_of<T: Copy + serde::Serialize>(variants: &[T], text: &str) -> Result<T, String> {
+    let found = variants.iter().find(|it| word(*it).eq_ignore_ascii_case(text));
+    found.copied().ok_or_else(|| {
+        let words: Vec<_> = variants.iter().map(|it| word(it)).collect();
+        format!("write one of {}", words.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Docktorctl::command().debug_assert();
+    }
+
+    #[test]
+    fn kinds_have_kubectls_short_forms() {
+        for (words, names) in [
+            (vec!["pol"], vec![]),
+            (vec!["policy", "web", "api"], vec!["web", "api"]),
+            (vec!["policy/web"], vec!["web"]),
+            (vec!["policies/web", "pol/api"], vec!["web", "api"]),
+            (vec!["policies", "sub/web.yaml#0"], vec!["sub/web.yaml#0"]),
+        ] {
+            let rest: Vec<_> = words[1..].iter().map(|it| (*it).to_owned()).collect();
+            let (kind, found) = Kind::with_names(words[0], &rest).unwrap();
+            assert_eq!(kind, Kind::Policies, "{words:?}");
+            assert_eq!(found, names, "{words:?}");
+        }
+        assert!(Kind::with_names("pods", &[]).is_err());
+    }
+}

@@ -1,0 +1,153 @@
+//! `validate`: policy files checked offline, with the reader that the controller has.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::folder::policy_files;
+use super::output::{Format, Output, unsupported};
+use crate::api::Document;
+use crate::api::read::{self, Mistake, Parsed};
+
+/// What was checked and what is wrong.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    valid: bool,
+    documents: Vec<Checked>,
+}
+
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    document: usize,
+    line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    valid: bool,
+    mistakes: Vec<Mistake>,
+    /// The scale target, for policies.
+    #[serde(skip)]
+    target: Option<String>,
+}
+
+/// Run `validate`.
+///
+/// # Errors
+/// `Usage` when a document is invalid; the report is printed all the same.
+pub fn run(paths: &[PathBuf], format: &Format, output: &mut Output) -> Result<(), Failure> {
+    if matches!(format, Format::Wide | Format::Name) {
+        return Err(unsupported("validate", "text, json, yaml and jsonpath"));
+    }
+    let mut documents = Vec::new();
+    for path in paths {
+        for (name, bytes) in contents(path)? {
+            documents.extend(read::read(&name, &bytes).into_iter().map(|it| Checked::new(&name, it)));
+        }
+    }
+    if documents.is_empty() {
+        let paths: Vec<_> = paths.iter().map(|it| it.display().to_string()).collect();
+        return Err(Failure::say(Exit::NothingFound, format!("no document found in {}", paths.join(", "))));
+    }
+    refuse_doubles(&mut documents);
+    let report = Report { valid: documents.iter().all(|it| it.valid), documents };
+    if output.structured(format, &report)?.is_none() {
+        report.print(output)?;
+    }
+    if report.valid { Ok(()) } else { Err(Failure::say(Exit::Usage, report.sum())) }
+}
+
+impl Checked {
+    fn new(file: &str, parsed: Parsed) -> Self {
+        let target = match &parsed.document {
+            Ok(Document::ScalingPolicy(policy)) => policy.spec.target.as_ref().map(ToString::to_string),
+            _ => None,
+        };
+        let mistakes = parsed.document.err().unwrap_or_default();
+        Self {
+            file: file.to_owned(),
+            document: parsed.index,
+            line: parsed.line,
+            kind: parsed.kind,
+            name: parsed.name,
+            valid: mistakes.is_empty(),
+            mistakes,
+            target,
+        }
+    }
+
+    fn refuse(&mut self, path: &str, message: String) {
+        self.valid = false;
+        let (file, line) = (self.file.clone(), self.line);
+        self.mistakes.push(Mistake { file, line, column: 1, path: path.to_owned(), message, snippet: None });
+    }
+}
+
+impl Report {
+    fn print(&self, output: &mut Output) -> Result<(), Failure> {
+        for mistake in self.documents.iter().flat_map(|it| &it.mistakes) {
+            output.line(format!("{mistake}\n"))?;
+        }
+        if self.valid {
+            output.line(self.sum())?;
+        }
+        Ok(())
+    }
+
+    fn sum(&self) -> String {
+        let invalid = self.documents.iter().filter(|it| !it.valid).count();
+        let all = counted(self.documents.len(), "document");
+        if invalid == 0 { format!("{all} valid") } else { format!("{invalid} of {all} invalid") }
+    }
+}
+
+/// Names are unique over a folder, and so are scale targets.
+fn refuse_doubles(documents: &mut [Checked]) {
+    let mut names: BTreeMap<(String, String), String> = BTreeMap::new();
+    let mut targets: BTreeMap<String, String> = BTreeMap::new();
+    for document in documents {
+        let place = format!("{}:{}", document.file, document.line);
+        if let (Some(kind), Some(name)) = (document.kind.clone(), document.name.clone()) {
+            match names.get(&(kind.clone(), name.clone())) {
+                Some(first) => {
+                    let message =
+                        format!("the name `{name}` is taken by the {kind} at {first}; names are unique");
+                    document.refuse("metadata.name", message);
+                }
+                None => drop(names.insert((kind, name), place.clone())),
+            }
+        }
+        if let Some(target) = document.target.clone() {
+            match targets.get(&target) {
+                Some(first) => {
+                    let message =
+                        format!("{target} is scaled by the policy at {first} already; one policy a target");
+                    document.refuse("spec.target", message);
+                }
+                None => drop(targets.insert(target, place)),
+            }
+        }
+    }
+}
+
+/// The files that a path means, with what they hold.
+fn contents(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().take(read::MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        return Ok(vec![("<stdin>".to_owned(), bytes)]);
+    }
+    let read = |file: PathBuf| match std::fs::read(&file) {
+        Ok(bytes) => Ok((file.display().to_string(), bytes)),
+        Err(error) => Err(Failure::say(Exit::Failed, format!("cannot read {}: {error}", file.display()))),
+    };
+    policy_files(path)?.into_iter().map(read).collect()
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

@@ -1,0 +1,323 @@
+//! From a decision to a change that is under way: the intent to disk, then the start. Never waits it out: how
+//! an action ended is collected by the pass that its end wakes.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::Wake;
+use super::backoff;
+use super::bind::Bound;
+use super::reconcile::Parts;
+use super::state::Policy;
+use crate::actuators::{Actuator, ActuatorError, Obstacle};
+use crate::api::condition::Reason;
+use crate::model::change::{ChangeId, Intent};
+use crate::model::decision::Decision;
+use crate::model::memory::Trust;
+use crate::model::observation::{ReplicaId, Snapshot};
+use crate::telemetry::event::Event;
+use crate::units::Timestamp;
+
+/// An action that runs, or ended and was not collected yet.
+pub struct Running {
+    change: ChangeId,
+    kind: Kind,
+    started: Timestamp,
+    /// Cooldowns as they were before it, as a failed action starts none.
+    before: Marks,
+    outcome: oneshot::Receiver<Result<(), ActuatorError>>,
+    abort: AbortHandle,
+}
+
+/// What an action does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Makes replicas.
+    Grow,
+    /// Stops replicas.
+    Retire,
+}
+
+/// What a change sets in motion, to be taken back when it fails.
+#[derive(Debug, Clone, Copy)]
+struct Marks {
+    last_up: Option<Timestamp>,
+    last_action: Option<Timestamp>,
+}
+
+impl Running {
+    /// Does it still make replicas?
+    #[must_use]
+    pub fn is_growing(&self) -> bool {
+        self.kind == Kind::Grow
+    }
+
+    /// Stops making replicas; what is half made is swept later.
+    pub fn abort_growth(&self) {
+        if self.is_growing() {
+            self.abort.abort();
+        }
+    }
+}
+
+/// Takes the actions that ended out of those that run. To be called before the target is looked at: what ends
+/// during the look may not show in it.
+pub fn note_ended(policy: &mut Policy) {
+    for mut action in std::mem::take(&mut policy.running) {
+        match action.outcome.try_recv() {
+            Err(oneshot::error::TryRecvError::Empty) => policy.running.push(action),
+            Ok(outcome) => policy.ended.push((action, outcome)),
+            // Aborted by STOP: neither done nor failed; the open intent is taken up again.
+            Err(oneshot::error::TryRecvError::Closed) => policy.recovered = false,
+        }
+    }
+}
+
+/// Accounts for actions that ended before the target was looked at. A failed one starts no cooldown, and counts.
+pub fn collect(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: Timestamp) {
+    for (action, outcome) in std::mem::take(&mut policy.ended) {
+        match outcome {
+            Ok(()) => succeeded(parts, policy, &action, snapshot, now),
+            Err(error) => failed(parts, policy, &action, &error, snapshot, now),
+        }
+    }
+    close_verified(parts, policy, snapshot, now);
+}
+
+fn succeeded(parts: &Parts, policy: &mut Policy, ended: &Running, snapshot: &Snapshot, now: Timestamp) {
+    policy.failures = 0;
+    policy.retry_at = None;
+    policy.obstacle = None;
+    if ended.kind == Kind::Retire {
+        policy.durable.memory.settle(&ended.change);
+        parts.events.emit(&Event::ActionDone {
+            policy: policy.key().clone(),
+            change: ended.change.clone(),
+            actuator: actuator(policy),
+            replicas: snapshot.current(),
+            took: now.since(ended.started),
+        });
+    }
+}
+
+fn failed(
+    parts: &Parts,
+    policy: &mut Policy,
+    ended: &Running,
+    error: &ActuatorError,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) {
+    let memory = &mut policy.durable.memory;
+    memory.settle(&ended.change);
+    memory.last_up = ended.before.last_up;
+    memory.last_action = ended.before.last_action;
+    memory.record_failure(snapshot.current(), now);
+    policy.failures = policy.failures.saturating_add(1);
+    let wait = backoff::delay(policy.failures, parts.jitter());
+    policy.retry_at = Some(now.plus(crate::units::Duration::from_millis(wait.as_millis() as u64)));
+    let message = chain(error);
+    policy.obstacle = Some(Obstacle { reason: error.reason(), message: message.clone() });
+    parts.events.emit(&Event::ActionFailed {
+        policy: policy.key().clone(),
+        change: ended.change.clone(),
+        actuator: actuator(policy),
+        error: message,
+        took: now.since(ended.started),
+    });
+}
+
+/// A scale-up is done once none of its replicas has to be verified any more.
+fn close_verified(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: Timestamp) {
+    if !policy.recovered {
+        return;
+    }
+    let growing: Vec<_> = policy.running.iter().map(|it| it.change.clone()).collect();
+    let lives = &policy.durable.memory.replicas;
+    let open = |id: &ChangeId| {
+        growing.contains(id)
+            || snapshot.replicas.iter().filter(|it| it.change.as_ref() == Some(id) && it.counts()).any(|it| {
+                lives.get(&it.id).is_none_or(|life| matches!(life.trust, Trust::Pending | Trust::Verifying))
+            })
+    };
+    let intents = &policy.durable.memory.intents;
+    let done: Vec<Intent> =
+        intents.iter().filter(|it| it.retire.is_empty() && !open(&it.id)).cloned().collect();
+    for intent in done {
+        policy.durable.memory.settle(&intent.id);
+        parts.events.emit(&Event::ActionDone {
+            policy: policy.key().clone(),
+            change: intent.id,
+            actuator: actuator(policy),
+            replicas: snapshot.current(),
+            took: now.since(intent.at),
+        });
+    }
+}
+
+/// Takes up what a former process left open: leftovers go, replicas that were still to come are made, and
+/// those that were to go are stopped.
+pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
+    if policy.durable.memory.intents.is_empty() {
+        policy.recovered = true;
+        return;
+    }
+    if let Err(error) = bound.actuator.sweep().await {
+        policy.obstacle = Some(Obstacle { reason: error.reason(), message: chain(&error) });
+        return;
+    }
+    policy.recovered = true;
+    let mut current = snapshot.current();
+    for intent in policy.durable.memory.intents.clone() {
+        if policy.running.iter().any(|it| it.change == intent.id) {
+            continue;
+        }
+        if intent.retire.is_empty() {
+            let made = snapshot.replicas.iter().filter(|it| it.change.as_ref() == Some(&intent.id)).count();
+            let missing = intent.to.saturating_sub(intent.from).saturating_sub(made as u32);
+            let missing = missing.min(bound.spec.bounds.max().saturating_sub(current));
+            current += missing;
+            if missing > 0 {
+                grow(parts, policy, bound, &intent, missing, now);
+            }
+        } else {
+            retire(parts, policy, bound, &intent, now);
+        }
+    }
+}
+
+/// Starts what was decided. `Err` says why nothing was started.
+pub async fn begin(
+    parts: &Parts,
+    policy: &mut Policy,
+    bound: &Bound,
+    decision: &Decision,
+    now: Timestamp,
+) -> Result<(), Obstacle> {
+    if parts.stop.look().forbids_action() {
+        return Ok(());
+    }
+    let before = policy.durable.clone();
+    let mut intents = Vec::new();
+    if !decision.rollback.is_empty() {
+        intents.push(rollback_intent(decision, parts.change_id(policy.key(), now)));
+    }
+    if decision.act && decision.action != crate::api::status::Action::None {
+        intents.push(decision.intent(parts.change_id(policy.key(), now)));
+        policy.durable.memory.record_change(decision.from, decision.desired, decision.purpose, now);
+    }
+    for intent in &intents {
+        policy.durable.kept = intent.kept().cloned();
+        policy.durable.memory.intend(intent.clone());
+    }
+    if let Err(error) = parts.save(policy, None).await {
+        policy.durable = before;
+        let message = format!("nothing is done, as it could not be written down first: {error}");
+        return Err(Obstacle { reason: Reason::ActionFailed, message });
+    }
+    let marks = Marks { last_up: before.memory.last_up, last_action: before.memory.last_action };
+    for intent in &intents {
+        parts.events.emit(&Event::ActionStarted {
+            policy: policy.key().clone(),
+            change: intent.id.clone(),
+            from: intent.from,
+            to: intent.to,
+        });
+        if intent.retire.is_empty() {
+            grow(parts, policy, bound, intent, decision.grow_by(), now);
+        } else {
+            retire(parts, policy, bound, intent, now);
+        }
+        if let Some(running) = policy.running.last_mut() {
+            running.before = marks;
+        }
+    }
+    Ok(())
+}
+
+fn rollback_intent(decision: &Decision, id: ChangeId) -> Intent {
+    let gone = u32::try_from(decision.rollback.len()).unwrap_or(u32::MAX);
+    Intent {
+        id,
+        at: decision.at,
+        from: decision.current,
+        to: decision.current.saturating_sub(gone).max(1),
+        retire: decision.rollback.clone(),
+        reason: "new replicas failed".to_owned(),
+        approval: None,
+    }
+}
+
+fn grow(parts: &Parts, policy: &mut Policy, bound: &Bound, intent: &Intent, count: u32, now: Timestamp) {
+    let (actuator, key, change) = (Arc::clone(&bound.actuator), policy.key().clone(), intent.id.clone());
+    let job = async move { actuator.grow(&key, &change, count).await.map(drop) };
+    start(parts, policy, intent, Kind::Grow, job.boxed(), now);
+}
+
+fn retire(parts: &Parts, policy: &mut Policy, bound: &Bound, intent: &Intent, now: Timestamp) {
+    let job = stop_all(Arc::clone(&bound.actuator), intent.retire.clone(), intent.kept().cloned());
+    start(parts, policy, intent, Kind::Retire, job.boxed(), now);
+}
+
+async fn stop_all(
+    actuator: Arc<dyn Actuator>,
+    mut replicas: Vec<ReplicaId>,
+    kept: Option<ReplicaId>,
+) -> Result<(), ActuatorError> {
+    replicas.retain(|it| Some(it) != kept.as_ref());
+    if !replicas.is_empty() {
+        actuator.retire(&replicas, false).await?;
+    }
+    match kept {
+        Some(kept) => actuator.retire(&[kept], true).await,
+        None => Ok(()),
+    }
+}
+
+fn start(
+    parts: &Parts,
+    policy: &mut Policy,
+    intent: &Intent,
+    kind: Kind,
+    job: BoxFuture<'static, Result<(), ActuatorError>>,
+    now: Timestamp,
+) {
+    let (tell, outcome) = oneshot::channel();
+    let (wakes, key) = (parts.wakes.clone(), policy.key().clone());
+    let task = tokio::spawn(async move {
+        // Nobody listens any more when the policy is gone; the action runs to its end all the same.
+        let _ = tell.send(job.await);
+        let _ = wakes.send(Wake::Policy(key)).await;
+    });
+    let memory = &policy.durable.memory;
+    let before = Marks { last_up: memory.last_up, last_action: memory.last_action };
+    policy.running.push(Running {
+        change: intent.id.clone(),
+        kind,
+        started: now,
+        before,
+        outcome,
+        abort: task.abort_handle(),
+    });
+}
+
+fn actuator(policy: &Policy) -> &'static str {
+    policy.entry.policy.as_ref().and_then(|it| it.spec.target.as_ref()).map_or("none", |it| it.kind())
+}
+
+/// An error with all its causes, as one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

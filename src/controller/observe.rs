@@ -1,0 +1,84 @@
+//! What one pass sees: the target through its actuator, and the samples that the background sampler has kept.
+
+use std::time::Duration;
+
+use crate::actuators::{Actuator, ActuatorError, Observed};
+use crate::api::effective::Spec;
+use crate::model::key::PolicyKey;
+use crate::model::observation::{Limits, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot};
+use crate::sources::sampler::Sampler;
+use crate::units::{self, Timestamp};
+
+/// A target that does not answer within this time counts as unreachable.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What keeps samples of replicas, so that no pass waits for one.
+pub trait Usage: Send + Sync {
+    /// Samples these replicas from now on, and no others for this policy.
+    fn watch(
+        &self,
+        policy: &PolicyKey,
+        replicas: Vec<ReplicaId>,
+        window: units::Duration,
+        interval: units::Duration,
+    );
+    /// Samples this policy's replicas no longer.
+    fn forget(&self, policy: &PolicyKey);
+    /// The samples of a replica after `from`, up to and with `to`, oldest first.
+    fn window(&self, replica: &ReplicaId, from: Timestamp, to: Timestamp) -> Vec<Sample>;
+    /// The limits of a replica as they were read last.
+    fn limits(&self, replica: &ReplicaId) -> Option<Limits>;
+}
+
+impl Usage for Sampler {
+    fn watch(
+        &self,
+        policy: &PolicyKey,
+        replicas: Vec<ReplicaId>,
+        window: units::Duration,
+        interval: units::Duration,
+    ) {
+        Self::watch(self, policy, replicas, window, interval);
+    }
+
+    fn forget(&self, policy: &PolicyKey) {
+        Self::forget(self, policy);
+    }
+
+    fn window(&self, replica: &ReplicaId, from: Timestamp, to: Timestamp) -> Vec<Sample> {
+        Self::window(self, replica, from, to)
+    }
+
+    fn limits(&self, replica: &ReplicaId) -> Option<Limits> {
+        Self::limits(self, replica)
+    }
+}
+
+/// Looks at the target, under one deadline.
+pub async fn look(actuator: &dyn Actuator, retiring: &[ReplicaId]) -> Result<Observed, ActuatorError> {
+    tokio::time::timeout(DEADLINE, actuator.observe(retiring)).await.unwrap_or_else(|elapsed| {
+        let endpoint = "the target in time".to_owned();
+        Err(ActuatorError::Unreachable { endpoint, source: elapsed.into() })
+    })
+}
+
+/// Puts samples and limits to the replicas that were seen, and has them sampled from now on.
+pub fn snapshot(
+    usage: &dyn Usage,
+    key: &PolicyKey,
+    spec: &Spec,
+    mut replicas: Vec<Replica>,
+    evaluation: bool,
+    now: Timestamp,
+) -> Snapshot {
+    let running = replicas.iter().filter(|it| it.phase == ReplicaPhase::Running).map(|it| it.id.clone());
+    usage.watch(key, running.collect(), spec.window, spec.interval);
+    let from = now.minus(spec.window);
+    for replica in &mut replicas {
+        replica.samples = usage.window(&replica.id, from, now);
+        if let Some(limits) = usage.limits(&replica.id) {
+            replica.limits = limits;
+        }
+    }
+    Snapshot { replicas, evaluation, ..Snapshot::default() }
+}

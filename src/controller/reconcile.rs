@@ -1,0 +1,243 @@
+//! One pass over one policy. Reads the world afresh; never told what changed.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::act;
+use super::bind::{Actuators, Binding, Bound};
+use super::board::Board;
+use super::observe::{self, Usage};
+use super::record;
+use super::state::{Durable, Policy};
+use super::{Wake, backoff};
+use crate::actuators::Obstacle;
+use crate::admin::Admin;
+use crate::api::policy::Mode;
+use crate::api::status::Status;
+use crate::clock::Clock;
+use crate::decide::{Constraints, decide};
+use crate::model::change::ChangeId;
+use crate::model::decision::Decision;
+use crate::model::key::PolicyKey;
+use crate::model::observation::Snapshot;
+use crate::store::StopFile;
+use crate::store::memory::MemoryStore;
+use crate::telemetry::event::{Event, Events};
+use crate::telemetry::metrics::Metrics;
+use crate::units::{Duration, Timestamp};
+
+/// What all passes share.
+pub struct Parts {
+    /// The time.
+    pub clock: Clock,
+    /// What moves targets.
+    pub actuators: Box<Actuators>,
+    /// What samples replicas.
+    pub usage: Arc<dyn Usage>,
+    /// What is on disk of each policy.
+    pub memories: Arc<MemoryStore>,
+    /// What was on disk at the start, or when a policy was deleted; each taken by the policy that comes for it.
+    pub found: Mutex<HashMap<PolicyKey, Durable>>,
+    /// Status files.
+    pub board: Arc<Board>,
+    /// The file that stops every action.
+    pub stop: StopFile,
+    /// What screens see.
+    pub admin: Admin,
+    /// Log, metrics and event list.
+    pub events: Arc<Events>,
+    /// Prometheus families.
+    pub metrics: Arc<Metrics>,
+    /// How the end of an action wakes its policy.
+    pub wakes: mpsc::Sender<Wake>,
+    /// Makes ids of changes unique within a millisecond.
+    pub changes: AtomicU64,
+}
+
+impl Parts {
+    /// One pass over one policy; gives when the next is due. `None`: not before its text changes.
+    pub async fn reconcile(&self, policy: &mut Policy) -> Option<Instant> {
+        let span = tracing::info_span!("pass", policy = %policy.key(), generation = policy.entry.generation);
+        let started = Instant::now();
+        let next = self.pass(policy).instrument(span).await;
+        self.metrics.reconcile_took(started.elapsed());
+        next.map(|at| started + at.since(self.clock.now()).get())
+    }
+
+    async fn pass(&self, policy: &mut Policy) -> Option<Timestamp> {
+        let bound = match &policy.binding {
+            Binding::Bound(bound) if policy.mode() != Mode::Disabled => bound.clone(),
+            _ => {
+                self.usage.forget(policy.key());
+                record::idle(self, policy).await;
+                return None;
+            }
+        };
+        let evaluation = self.is_evaluation(policy, &bound);
+        let retiring = policy.retiring();
+        act::note_ended(policy);
+        let looked = observe::look(&*bound.actuator, &retiring).await;
+        let now = self.clock.now();
+
+        let (snapshot, constraints) = match looked {
+            Ok(mut seen) => {
+                let replicas = std::mem::take(&mut seen.replicas);
+                let snapshot =
+                    observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
+                act::collect(self, policy, &snapshot, now);
+                self.reached(policy, &bound, &snapshot, now).await;
+                (snapshot, self.constraints(policy, &seen, now))
+            }
+            Err(error) => {
+                let obstacle = Obstacle { reason: error.reason(), message: act::chain(&error) };
+                policy.failures = policy.failures.saturating_add(1);
+                let unreadable = Some(obstacle.reason);
+                policy.obstacle = Some(obstacle);
+                (Snapshot::default(), Constraints { unreadable, ..Constraints::default() })
+            }
+        };
+
+        let decision = decide(&bound.spec, &mut policy.durable.memory, &snapshot, &constraints, now);
+        if decision.wants_action()
+            && policy.recovered
+            && let Err(obstacle) = act::begin(self, policy, &bound, &decision, now).await
+        {
+            policy.obstacle = Some(obstacle);
+        }
+        record::decided(self, policy, &decision, evaluation).await;
+        Some(self.next(policy, &decision, &constraints, now))
+    }
+
+    /// The target answered. At first, what a former process left open is taken up.
+    async fn reached(&self, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
+        if policy.running.is_empty() && policy.retry_at.is_none_or(|at| at <= now) {
+            policy.obstacle = None;
+        }
+        if !policy.recovered && !self.stop.look().forbids_action() && policy.mode() == Mode::Auto {
+            act::recover(self, policy, bound, snapshot, now).await;
+        }
+    }
+
+    fn constraints(
+        &self,
+        policy: &mut Policy,
+        seen: &crate::actuators::Observed,
+        now: Timestamp,
+    ) -> Constraints {
+        let stopped = self.stop.look().forbids_action();
+        if stopped {
+            policy.running.iter().for_each(act::Running::abort_growth);
+        }
+        let waiting = policy.retry_at.filter(|at| *at > now).and(policy.obstacle.as_ref());
+        let blocked = seen.blocked.as_ref().or(waiting).map(|it| it.reason);
+        if let Some(obstacle) = seen.blocked.as_ref().or(seen.ceiling.as_ref().map(|it| &it.why)) {
+            policy.obstacle.get_or_insert_with(|| obstacle.clone());
+        }
+        Constraints {
+            stopped,
+            conflict: false,
+            ceiling: seen.ceiling.as_ref().map(|it| it.replicas),
+            blocked,
+            growing: policy.running.iter().any(act::Running::is_growing),
+            unreadable: None,
+        }
+    }
+
+    /// Is this pass an evaluation on the policy's interval? A pass woken earlier is not.
+    fn is_evaluation(&self, policy: &mut Policy, bound: &Bound) -> bool {
+        let (now, interval) = (self.clock.now(), bound.spec.interval);
+        match policy.next_evaluation {
+            Some(at) if now < at => false,
+            Some(at) => {
+                let next = at.plus(interval);
+                policy.next_evaluation = Some(if next > now { next } else { now.plus(interval) });
+                true
+            }
+            None => {
+                // Nothing is sampled yet; the first evaluation is when a window is full.
+                policy.next_evaluation = Some(now.plus(bound.spec.window.max(interval)));
+                false
+            }
+        }
+    }
+
+    fn next(
+        &self,
+        policy: &Policy,
+        decision: &Decision,
+        constraints: &Constraints,
+        now: Timestamp,
+    ) -> Timestamp {
+        let evaluation = policy.next_evaluation.unwrap_or(now);
+        if constraints.unreadable.is_some() {
+            let wait = backoff::delay(policy.failures, self.jitter());
+            return evaluation.max(now.plus(Duration::from_millis(wait.as_millis() as u64)));
+        }
+        let retry = policy.retry_at.filter(|at| *at > now);
+        [decision.recheck_at, retry].into_iter().flatten().fold(evaluation, Timestamp::min)
+    }
+
+    /// Takes what is remembered of a policy that docktor knew before.
+    #[must_use]
+    pub fn remembered(&self, key: &PolicyKey) -> Durable {
+        self.found().remove(key).unwrap_or_default()
+    }
+
+    fn found(&self) -> MutexGuard<'_, HashMap<PolicyKey, Durable>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes what is remembered of a policy durable, then shows `status` in its sidecar, where one is given.
+    /// Does not hold up other passes.
+    pub async fn save(&self, policy: &mut Policy, status: Option<&Status>) -> io::Result<()> {
+        let durable = std::mem::take(&mut policy.durable);
+        let (entry, status, now) = (policy.entry.clone(), status.cloned(), self.clock.now());
+        let (memories, board) = (Arc::clone(&self.memories), Arc::clone(&self.board));
+        let saving = tokio::task::spawn_blocking(move || {
+            let outcome = memories.save(&entry.key, &durable);
+            if let Some(status) = status {
+                board.show(&entry, &status, now);
+            }
+            (durable, outcome)
+        });
+        match saving.await {
+            Ok((durable, outcome)) => {
+                policy.durable = durable;
+                outcome.map(drop)
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// A policy that is gone leaves nothing behind but its memory, which waits for one of its name.
+    pub fn forget(&self, key: &PolicyKey, last: Durable) {
+        self.usage.forget(key);
+        self.metrics.forget(key);
+        self.admin.remove(key);
+        self.board.forget(key, self.clock.now());
+        if let Err(error) = self.memories.mark_deleted(key, self.clock.now()) {
+            tracing::warn!(policy = %key, %error, "the memory of a deleted policy will stay");
+        }
+        self.found().insert(key.clone(), last);
+        self.events.emit(&Event::PolicyDeleted { policy: key.clone() });
+    }
+
+    /// An id that no other change has: policy, moment, and a count within the process.
+    #[must_use]
+    pub fn change_id(&self, key: &PolicyKey, now: Timestamp) -> ChangeId {
+        let count = self.changes.fetch_add(1, Ordering::Relaxed);
+        ChangeId::new(&format!("{key}-{:x}-{:x}-{count:x}", now.as_millis(), std::process::id()))
+    }
+
+    /// A number drawn evenly from 0 to 1.
+    #[must_use]
+    pub fn jitter(&self) -> f64 {
+        fastrand::f64()
+    }
+}

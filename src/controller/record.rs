@@ -1,0 +1,304 @@
+//! What a pass leaves behind: durable memory, conditions and status, sidecar, metrics, view, one event.
+
+use super::bind::{Binding, profile};
+use super::reconcile::Parts;
+use super::state::{KEPT_DECISIONS, Policy};
+use crate::admin::view::{HoldView, PolicyView, Signal, ViewMetadata};
+use crate::api::API_VERSION;
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
+use crate::api::effective::effective_policy;
+use crate::api::policy::Mode;
+use crate::api::status::{Action, Phase, ReplicaCounts, Status};
+use crate::model::decision::{Decision, Finding};
+use crate::model::memory::{Hold, Trust};
+use crate::telemetry::event::Event;
+use crate::telemetry::metrics::PolicyInfo;
+use crate::units::Timestamp;
+
+/// A pass that decided.
+pub async fn decided(parts: &Parts, policy: &mut Policy, decision: &Decision, evaluation: bool) {
+    keep_decision(policy, decision);
+    let findings = findings(policy, decision);
+    let phase = phase(policy, &findings);
+    let status = Status {
+        replicas: Some(ReplicaCounts {
+            current: decision.current,
+            ready: decision.ready,
+            desired: decision.desired,
+            min: decision.bounds.min(),
+            max: decision.bounds.max(),
+        }),
+        metrics: decision.metrics.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+        last_scale_time: policy.durable.memory.last_action,
+        next_allowed: Some(decision.next_allowed).filter(|it| *it != Default::default()),
+        ..bare(policy, phase)
+    };
+    let told = Event::Decision {
+        policy: policy.key().clone(),
+        generation: policy.entry.generation,
+        record: decision.record(),
+    };
+    parts.events.emit(&told);
+    if evaluation {
+        parts.metrics.evaluated(policy.key(), decision.at);
+    }
+    publish(parts, policy, status, findings, decision.at).await;
+}
+
+/// A pass over a policy that is not controlled: invalid, refused, or switched off.
+pub async fn idle(parts: &Parts, policy: &mut Policy) {
+    let (phase, ready) = match &policy.binding {
+        Binding::Invalid => (Phase::Invalid, (Reason::InvalidPolicy, first_trouble(policy))),
+        Binding::Refused(obstacle) => (Phase::Degraded, (obstacle.reason, obstacle.message.clone())),
+        Binding::Bound(_) => (Phase::Disabled, (Reason::Disabled, "mode Disabled".to_owned())),
+    };
+    let findings = vec![finding(ConditionType::Ready, ConditionStatus::False, ready.0, ready.1)];
+    let status = bare(policy, phase);
+    publish(parts, policy, status, findings, parts.clock.now()).await;
+}
+
+async fn publish(
+    parts: &Parts,
+    policy: &mut Policy,
+    mut status: Status,
+    findings: Vec<Finding>,
+    now: Timestamp,
+) {
+    policy.durable.conditions = conditions(&policy.durable.conditions, findings, now);
+    status.conditions.clone_from(&policy.durable.conditions);
+    status.last_decision = policy.durable.decisions.back().cloned();
+    if let Err(error) = parts.save(policy, Some(&status)).await {
+        tracing::error!(%error, "memory could not be written");
+    }
+    let info = PolicyInfo {
+        target: policy.durable.target.clone().unwrap_or_default(),
+        mode: policy.mode(),
+        held: policy.durable.memory.hold.is_some(),
+    };
+    parts.metrics.set_policy(policy.key(), info, &status);
+    parts.admin.publish(view(policy, status));
+}
+
+/// Decisions that changed something or were kept from it stay; a repeated one only takes the place of the last.
+fn keep_decision(policy: &mut Policy, decision: &Decision) {
+    let decisions = &mut policy.durable.decisions;
+    let worth = decision.action != Action::None || decision.limited_by.is_some();
+    let record = decision.record();
+    match decisions.back_mut() {
+        Some(last) if record.action == Action::None && last.action == Action::None => {
+            let same = last.from == record.from && last.reason == record.reason;
+            if same && last.limited_by == record.limited_by {
+                return;
+            }
+            if worth {
+                *last = record;
+            }
+        }
+        Some(_) if !worth => {}
+        _ => decisions.push_back(record),
+    }
+    while decisions.len() > KEPT_DECISIONS {
+        decisions.pop_front();
+    }
+}
+
+fn bare(policy: &Policy, phase: Phase) -> Status {
+    Status {
+        observed_generation: policy.entry.generation,
+        source: policy.entry.source.clone(),
+        phase,
+        replicas: None,
+        metrics: std::collections::BTreeMap::new(),
+        conditions: Vec::new(),
+        last_decision: None,
+        last_scale_time: None,
+        next_allowed: None,
+    }
+}
+
+/// The first word that applies, in the order of [`Phase`].
+fn phase(policy: &Policy, findings: &[Finding]) -> Phase {
+    let is_false = |kind| findings.iter().any(|it| it.kind == kind && it.status == ConditionStatus::False);
+    let memory = &policy.durable.memory;
+    if memory.failed.stopped_at.is_some() {
+        Phase::Failed
+    } else if memory.hold.is_some() {
+        Phase::Held
+    } else if is_false(ConditionType::AbleToScale) || is_false(ConditionType::ScalingActive) {
+        Phase::Degraded
+    } else if has_starting(policy) {
+        Phase::ScalingUp
+    } else if memory.intents.iter().any(|it| !it.retire.is_empty()) {
+        Phase::ScalingDown
+    } else {
+        Phase::Active
+    }
+}
+
+fn has_starting(policy: &Policy) -> bool {
+    policy.running.iter().any(super::act::Running::is_growing)
+        || policy.durable.memory.replicas.values().any(|it| it.trust == Trust::Pending)
+}
+
+fn findings(policy: &Policy, decision: &Decision) -> Vec<Finding> {
+    let mut findings = decision.findings();
+    findings.retain(|it| it.kind != ConditionType::Ready);
+    if let Some(obstacle) = &policy.obstacle {
+        findings.retain(|it| it.kind != ConditionType::AbleToScale);
+        findings.push(finding(
+            ConditionType::AbleToScale,
+            ConditionStatus::False,
+            obstacle.reason,
+            obstacle.message.clone(),
+        ));
+    }
+    findings.push(ready(policy, &findings));
+    findings.extend(reconciling(policy));
+    findings.extend(stalled(policy));
+    findings
+}
+
+fn ready(policy: &Policy, others: &[Finding]) -> Finding {
+    let say = |status, reason, message: String| finding(ConditionType::Ready, status, reason, message);
+    let memory = &policy.durable.memory;
+    if !policy.entry.troubles().is_empty() {
+        return say(ConditionStatus::False, Reason::InvalidPolicy, first_trouble(policy));
+    }
+    if memory.failed.stopped_at.is_some() {
+        let failures = memory.failed.in_a_row;
+        let message = format!("{failures} changes failed in a row; `docktorctl resume` tries again");
+        return say(ConditionStatus::False, Reason::TooManyFailures, message);
+    }
+    if let Some(hold) = &memory.hold {
+        let why = hold.reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+        let message = format!("held until {} by {}{why}", hold.until, hold.by);
+        return say(ConditionStatus::True, Reason::Held, message);
+    }
+    let amiss = |kind| others.iter().find(|it| it.kind == kind && it.status == ConditionStatus::False);
+    if let Some(bad) = amiss(ConditionType::AbleToScale).or_else(|| amiss(ConditionType::ScalingActive)) {
+        return say(ConditionStatus::False, bad.reason, bad.message.clone());
+    }
+    if policy.mode() == Mode::Observe {
+        let message = "mode Observe: decides and records, without side effects".to_owned();
+        return say(ConditionStatus::True, Reason::Observing, message);
+    }
+    say(ConditionStatus::True, Reason::Reconciled, "the policy is in force".to_owned())
+}
+
+fn reconciling(policy: &Policy) -> Option<Finding> {
+    let memory = &policy.durable.memory;
+    let trust = |wanted| memory.replicas.values().filter(|it| it.trust == wanted).count();
+    let draining = memory.intents.iter().map(|it| it.retire.len()).sum::<usize>();
+    let (reason, message) = match (trust(Trust::Pending), trust(Trust::Verifying), draining) {
+        (0, 0, 0) if has_starting(policy) => (Reason::Starting, "replicas are being made".to_owned()),
+        (0, 0, 0) => return None,
+        (0, 0, count) => (Reason::Draining, format!("{count} replicas are being stopped")),
+        (0, count, _) => (Reason::Verifying, format!("{count} new replicas have to stay healthy")),
+        (count, _, _) => (Reason::Starting, format!("{count} new replicas are not ready yet")),
+    };
+    Some(finding(ConditionType::Reconciling, ConditionStatus::True, reason, message))
+}
+
+fn stalled(policy: &Policy) -> Option<Finding> {
+    let memory = &policy.durable.memory;
+    if memory.drift.contested {
+        let message = "somebody else keeps undoing what docktor restores; `docktorctl resume` tries again";
+        let message = message.to_owned();
+        return Some(finding(ConditionType::Stalled, ConditionStatus::True, Reason::DriftContested, message));
+    }
+    memory.failed.stopped_at.map(|since| {
+        let message = format!("docktor stopped trying at {since}");
+        finding(ConditionType::Stalled, ConditionStatus::True, Reason::TooManyFailures, message)
+    })
+}
+
+fn first_trouble(policy: &Policy) -> String {
+    let troubles = policy.entry.troubles();
+    let first = troubles.first().map_or("", String::as_str);
+    let more = troubles.len().saturating_sub(1);
+    let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    let goes_on = if policy.entry.policy.is_some() { "; the last good text goes on" } else { "" };
+    format!("{first}{rest}{goes_on}")
+}
+
+fn finding(kind: ConditionType, status: ConditionStatus, reason: Reason, message: String) -> Finding {
+    Finding { kind, status, reason, message }
+}
+
+/// Findings as conditions: the time of the last transition stays while the status does.
+fn conditions(before: &[Condition], findings: Vec<Finding>, now: Timestamp) -> Vec<Condition> {
+    let mut conditions: Vec<_> = findings
+        .into_iter()
+        .filter(|it| !it.kind.abnormal_true() || it.status == ConditionStatus::True)
+        .map(|it| {
+            let same = before.iter().find(|old| old.kind == it.kind && old.status == it.status);
+            Condition {
+                kind: it.kind,
+                status: it.status,
+                reason: it.reason,
+                message: it.message,
+                last_transition_time: same.map_or(now, |old| old.last_transition_time),
+            }
+        })
+        .collect();
+    conditions.sort_by_key(|it| it.kind);
+    conditions
+}
+
+fn view(policy: &Policy, status: Status) -> PolicyView {
+    let written = policy.entry.policy.as_deref();
+    let effective = written.map(|it| effective_policy(&it.spec, profile(&policy.entry)));
+    PolicyView {
+        api_version: API_VERSION.to_owned(),
+        kind: "ScalingPolicy".to_owned(),
+        metadata: ViewMetadata {
+            name: policy.key().to_string(),
+            labels: written.map(|it| it.metadata.labels.clone()).unwrap_or_default(),
+            annotations: written.map(|it| it.metadata.annotations.clone()).unwrap_or_default(),
+            generation: policy.entry.generation,
+            creation_timestamp: policy.entry.first_seen,
+        },
+        spec: written.map(|it| it.spec.clone()),
+        signals: effective.as_ref().map(|it| Signal::of(it, &status.metrics)).unwrap_or_default(),
+        effective,
+        status,
+        mode: policy.mode(),
+        hold: policy.durable.memory.hold.as_ref().map(hold_view),
+        mistakes: policy.entry.troubles(),
+        decisions: policy.durable.decisions.iter().cloned().collect(),
+    }
+}
+
+fn hold_view(hold: &Hold) -> HoldView {
+    HoldView {
+        direction: hold.direction,
+        until: hold.until,
+        reason: hold.reason.clone(),
+        by: hold.by.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_keeps_its_time_while_its_status_stays() {
+        let at = Timestamp::from_secs;
+        let ready = |status, message: &str| {
+            finding(ConditionType::Ready, status, Reason::Reconciled, message.to_owned())
+        };
+        let first = conditions(&[], vec![ready(ConditionStatus::True, "a")], at(1));
+        let second = conditions(&first, vec![ready(ConditionStatus::True, "b")], at(2));
+        let third = conditions(&second, vec![ready(ConditionStatus::False, "c")], at(3));
+        assert_eq!(second[0].last_transition_time, at(1));
+        assert_eq!(second[0].message, "b");
+        assert_eq!(third[0].last_transition_time, at(3));
+    }
+
+    #[test]
+    fn what_is_abnormal_when_true_is_left_out_while_false() {
+        let quiet = finding(ConditionType::Stalled, ConditionStatus::False, Reason::NoDrift, String::new());
+        assert!(conditions(&[], vec![quiet], Timestamp::default()).is_empty());
+    }
+}

@@ -1,0 +1,138 @@
+//! The wiring: the one place that puts concrete parts together and runs them until a signal.
+
+mod background;
+pub mod config;
+pub mod engine;
+pub mod program;
+pub mod shutdown;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::Admin;
+use crate::clock::Clock;
+use crate::controller::Controller;
+use crate::controller::board::Board;
+use crate::controller::reconcile::Parts;
+use crate::http::Services;
+use crate::http::access::Token;
+use crate::http::server::{SocketServer, TcpServer};
+use crate::store::Store;
+use crate::store::lock::StateLock;
+use crate::store::memory::MemoryStore;
+use crate::store::sidecar::Sidecars;
+use crate::store::watch::{Watcher, Watching};
+use crate::telemetry::event::{Event, Events};
+use crate::telemetry::metrics::Metrics;
+use config::{Config, Listen};
+use engine::Engines;
+
+/// Wake-ups that wait; more than that, and who wakes waits.
+const MAX_WAITING_WAKES: usize = 1_024;
+
+/// Runs the controller until SIGTERM, SIGINT, or a mistake that makes it impossible.
+///
+/// # Errors
+/// When another docktor uses the state folder, when that folder cannot be used, or when the engine's address
+/// is none. Everything else is told and worked around.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    shutdown::on_signal(stop.clone())?;
+    run_until(config, stop).await
+}
+
+/// Runs the controller until `stop`.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let _lock = StateLock::acquire(&config.state_dir)?;
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let events = Arc::new(Events::new(clock, Arc::clone(&metrics)));
+    events.emit(&Event::Started { version: env!("CARGO_PKG_VERSION") });
+
+    let memories = MemoryStore::open(&config.state_dir).context("the state folder cannot be used")?;
+    let mut store = Store::open(&config.policies, &config.state_dir, clock.now())?;
+    for problem in &store.catalog().problems {
+        tracing::warn!(problem, "policy folder");
+    }
+
+    let living = store.entries().map(|it| it.key.clone()).collect();
+    memories.mark_all_but(&living, clock.now()).context("old memories cannot be marked")?;
+    memories.remove_expired(clock.now()).context("old memories cannot be removed")?;
+    let found = memories.load_all().context("the memories cannot be read")?;
+    for problem in &found.set_aside {
+        tracing::error!(problem, "memory");
+    }
+    let sidecars = Sidecars::new(&config.policies, config.status_dir.as_deref(), &config.state_dir);
+    sidecars.sweep(store.catalog().files.keys());
+
+    let (wakes, waking) = mpsc::channel(MAX_WAITING_WAKES);
+    let (admin, orders) = Admin::new();
+    let tasks = TaskTracker::new();
+    let engines = Engines::new(config.docker.as_deref(), clock, &metrics)?;
+    engines.introduce(&mut store, config.docker.as_deref()).await;
+    engines.run(&tasks, &wakes, &stop);
+    let services = Services {
+        admin: admin.clone(),
+        events: Arc::clone(&events),
+        metrics: Arc::clone(&metrics),
+        stop: stop.clone(),
+    };
+    serve(&config, services, &tasks).await;
+
+    let parts = Parts {
+        clock,
+        actuators: engines.actuators(),
+        usage: engines.usage(),
+        memories: Arc::new(memories),
+        found: Mutex::new(found.memories),
+        board: Arc::new(Board::new(sidecars)),
+        stop: store.stop_file().clone(),
+        admin,
+        events,
+        metrics,
+        wakes,
+        changes: AtomicU64::new(0),
+    };
+    let watcher = Watcher::new(if config.poll.is_some() { Watching::Polling } else { Watching::Events });
+    Controller::new(Arc::new(parts), store, watcher, waking, orders).run(stop.clone()).await;
+
+    stop.cancel();
+    tasks.close();
+    shutdown::within_grace(tasks.wait()).await;
+    Ok(())
+}
+
+/// Serves the socket and TCP. What cannot be bound is told; control goes on without it.
+async fn serve(config: &Config, services: Services, tasks: &TaskTracker) {
+    match SocketServer::bind(&config.socket).await {
+        Ok(server) => {
+            tracing::info!(socket = %config.socket.display(), "listening");
+            tasks.spawn(server.serve(services.clone()));
+        }
+        Err(error) => failed(&error),
+    }
+    let Listen::At(address) = &config.listen else { return };
+    let token = match config.token_file.as_deref().map(Token::read).transpose() {
+        Ok(token) => token,
+        Err(error) => return failed(&error),
+    };
+    match TcpServer::bind(address, token).await {
+        Ok(server) => {
+            tracing::info!(address = %server.address(), "listening");
+            tasks.spawn(server.serve(services));
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) {
+    tracing::error!(error = crate::controller::act::chain(error), "no listener; control goes on without it");
+}

@@ -1,0 +1,431 @@
+//! A decision in the making: what each stage does to it, and the line that the stage leaves.
+//! The stages themselves are functions of plain values, in files of their own.
+
+use super::activate::{self, Activity, Gate, Resting, Work};
+use super::bound::{self, ScheduledBounds};
+use super::combine::{self, Shrinking};
+use super::drift::Drift;
+use super::observe::Reading;
+use super::recommend::{Proposal, Recommendations};
+use super::stabilize::{self, Window};
+use super::verify::{Followed, earlier};
+use super::{Constraints, fallback, gate, limit, schedule, victims};
+use crate::api::behavior::{FallbackBehavior, Step};
+use crate::api::effective::{Name, Spec};
+use crate::api::status::{Action, NextAllowed, Stage};
+use crate::model::decision::{Decision, Drifted, Limitation, Line, Note, Sight, Why};
+use crate::model::memory::{Memory, Purpose};
+use crate::model::observation::{ReplicaId, Snapshot};
+use crate::units::{Bounds, Timestamp};
+
+/// Lines that a trail mostly has; room for them is made at once.
+const USUAL_LINES: usize = 8;
+
+/// A decision in the making.
+pub(super) struct Draft {
+    current: u32,
+    from: u32,
+    /// The number after the latest stage.
+    wanted: u32,
+    recommended: u32,
+    pub(super) bounds: Bounds,
+    pub(super) why: Why,
+    purpose: Purpose,
+    limited_by: Option<Limitation>,
+    trail: Vec<Line>,
+    ready: u32,
+    metrics: Vec<(Name, f64)>,
+    missing: Vec<Name>,
+    sight: Sight,
+    fallback: bool,
+    drifted: Option<Drifted>,
+    schedules: Vec<Name>,
+    rollback: Vec<ReplicaId>,
+    retire: Vec<ReplicaId>,
+    keep: Option<ReplicaId>,
+    recheck_at: Option<Timestamp>,
+}
+
+impl Draft {
+    pub(super) fn new(current: u32, from: u32, bounds: Bounds) -> Self {
+        Self {
+            current,
+            from,
+            wanted: from,
+            recommended: from,
+            bounds,
+            why: Why::Steady,
+            purpose: Purpose::Recommendation,
+            limited_by: None,
+            trail: Vec::with_capacity(USUAL_LINES),
+            ready: 0,
+            metrics: Vec::new(),
+            missing: Vec::new(),
+            sight: Sight::Full,
+            fallback: false,
+            drifted: None,
+            schedules: Vec::new(),
+            rollback: Vec::new(),
+            retire: Vec::new(),
+            keep: None,
+            recheck_at: None,
+        }
+    }
+
+    fn say(&mut self, stage: Stage, replicas: Option<u32>, note: Note) {
+        self.trail.push(Line { stage, replicas, note });
+    }
+
+    /// A stage that keeps the number from where it was going.
+    fn keep_back(&mut self, stage: Stage, replicas: u32, limitation: Option<Limitation>) {
+        self.wanted = replicas;
+        if let Some(limitation) = limitation {
+            self.limited_by = Some(limitation);
+            self.say(stage, Some(replicas), Note::Limited(limitation));
+            self.wait(limitation.until());
+        }
+    }
+
+    pub(super) fn wait(&mut self, until: Option<Timestamp>) {
+        self.recheck_at = earlier(self.recheck_at, until);
+    }
+
+    pub(super) fn see(&mut self, followed: &Followed) {
+        self.ready = followed.ready;
+        let starting = self.from.saturating_sub(self.current);
+        let failed = u32::try_from(followed.rollback.len()).unwrap_or(u32::MAX);
+        let (current, ready) = (self.current, self.ready);
+        self.say(Stage::Observe, Some(current), Note::Seen { current, ready, starting, failed });
+    }
+
+    pub(super) fn schedule(&mut self, spec: &Spec, now: Timestamp) -> ScheduledBounds {
+        if spec.schedules.is_empty() {
+            return ScheduledBounds::default();
+        }
+        let (bounds, active) = schedule::bounds(&spec.schedules, now);
+        self.schedules = active;
+        bounds
+    }
+
+    pub(super) fn read(&mut self, spec: &Spec, readings: &[Reading]) {
+        self.metrics.reserve(readings.len());
+        for (metric, reading) in spec.metrics.iter().zip(readings) {
+            if let Some(value) = reading.for_growing() {
+                self.metrics.push((metric.name.clone(), value));
+            } else if reading.is_failure() {
+                self.missing.push(metric.name.clone());
+                self.say(Stage::Observe, None, Note::Missing(metric.name.clone()));
+            }
+        }
+        if !self.missing.is_empty() {
+            self.sight = if self.metrics.is_empty() { Sight::Blind } else { Sight::Partial };
+        }
+    }
+
+    pub(super) fn recommended_by(&mut self, spec: &Spec, found: &Recommendations) {
+        for proposal in &found.proposals {
+            let note = match proposal.why {
+                Why::Track { .. } => Note::Tracked(proposal.why.clone()),
+                _ => Note::Fired(proposal.why.clone()),
+            };
+            self.say(Stage::Recommend, Some(proposal.replicas), note);
+        }
+        for (standing, direction) in [(&found.up, &spec.scale_up), (&found.down, &spec.scale_down)] {
+            if standing.hold && !standing.satisfied {
+                let note = Note::NotYet { times: standing.times, needed: direction.consecutive };
+                self.say(Stage::Recommend, None, note);
+            }
+        }
+    }
+
+    /// Fallback and combine: several recommendations become one.
+    pub(super) fn combine(&mut self, spec: &Spec, found: Recommendations) -> Shrinking {
+        let blind = fallback::blind(spec, &found);
+        let lacking = found.up.lacking || found.down.lacking || found.track_lacking;
+        let mut proposals = found.proposals;
+        let mut decides_down = false;
+        if blind.any() && spec.fallback.behavior != FallbackBehavior::Keep {
+            self.fallback = true;
+            decides_down = blind.down;
+            let mut replicas = fallback::replicas(spec.fallback, self.from);
+            if !blind.down {
+                replicas = replicas.max(self.from);
+            }
+            self.say(Stage::Fallback, Some(replicas), Note::Fallback);
+            proposals.push(Proposal { replicas, why: Why::Fallback });
+        }
+        let declared = !spec.scale_down.rules.is_empty();
+        let shrinking = Shrinking {
+            lacking: lacking && !decides_down,
+            refused: declared && !found.down.satisfied && !decides_down,
+        };
+        let of = u32::try_from(proposals.len()).unwrap_or(u32::MAX);
+        let Some(largest) = combine::largest(&proposals).cloned() else {
+            self.say(Stage::Combine, Some(self.from), Note::NoOpinion);
+            return shrinking;
+        };
+        self.recommended = largest.replicas;
+        self.why = largest.why;
+        if of > 1 {
+            self.say(Stage::Combine, Some(largest.replicas), Note::Largest { of });
+        }
+        let (replicas, limitation) =
+            combine::shrink(largest.replicas, self.from, shrinking, written_step(spec));
+        self.keep_back(Stage::Combine, replicas, limitation);
+        shrinking
+    }
+
+    pub(super) fn activate(
+        &mut self,
+        spec: &Spec,
+        memory: &mut Memory,
+        readings: &[Reading],
+        found: &Recommendations,
+        shrinking: Shrinking,
+        now: Timestamp,
+    ) -> Gate {
+        let Some(idle) = spec.idle else { return Gate::Pass(self.wanted) };
+        let at_rest = self.from <= idle.replicas;
+        let (activity, resting) = activity(spec, readings, found, at_rest);
+        if activity == Activity::Active {
+            memory.last_active = Some(now);
+        }
+        let first_seen = memory.first_seen.unwrap_or(now);
+        let work = Work { activity, last_active: memory.last_active, first_seen };
+        let gate = activate::activate(self.wanted, self.from, self.bounds.min(), idle, work, resting, now);
+        match gate {
+            Gate::Pass(replicas) => self.wanted = replicas,
+            Gate::Stay(replicas) => self.wanted = replicas,
+            Gate::Wake(replicas) => {
+                self.wanted = replicas;
+                self.recommended = replicas;
+                if !self.fallback {
+                    self.why = Why::Active;
+                }
+                self.say(Stage::Activate, Some(replicas), Note::Activation(self.why.clone()));
+            }
+            Gate::Rest(replicas, after) => {
+                self.recommended = replicas;
+                self.why = Why::Idle(after);
+                self.say(Stage::Activate, Some(replicas), Note::Activation(Why::Idle(after)));
+                let (replicas, limitation) =
+                    combine::shrink(replicas, self.from, shrinking, written_step(spec));
+                self.keep_back(Stage::Activate, replicas, limitation);
+            }
+        }
+        gate
+    }
+
+    pub(super) fn stabilize(
+        &mut self,
+        spec: &Spec,
+        memory: &mut Memory,
+        gate: Gate,
+        evaluation: bool,
+        now: Timestamp,
+    ) {
+        let (up, down) = (spec.scale_up.window, spec.scale_down.window);
+        let recommended = self.wanted;
+        if memory.highs.is_empty() && memory.lows.is_empty() {
+            // A fresh controller: the present size is the first recommendation, so a restart never shrinks.
+            memory.remember(self.from, now, up, down);
+        }
+        if matches!(gate, Gate::Pass(_)) {
+            let lows = Window { past: &memory.lows, length: up };
+            let highs = Window { past: &memory.highs, length: down };
+            let replicas = stabilize::stabilize(recommended, self.from, lows, highs, now);
+            let limitation = match replicas.cmp(&recommended) {
+                std::cmp::Ordering::Less => Some(Limitation::ScaleUpWindow(up)),
+                std::cmp::Ordering::Greater => Some(Limitation::ScaleDownWindow(down)),
+                std::cmp::Ordering::Equal => None,
+            };
+            self.keep_back(Stage::Stabilize, replicas, limitation);
+        }
+        if evaluation {
+            memory.remember(recommended, now, up, down);
+        }
+    }
+
+    pub(super) fn limit(&mut self, spec: &Spec, memory: &Memory, gate: Gate, now: Timestamp) {
+        if matches!(gate, Gate::Wake(_)) || self.wanted == self.from {
+            return;
+        }
+        let grows = self.wanted > self.from;
+        let direction = if grows { &spec.scale_up } else { &spec.scale_down };
+        let (limits, select, changes) = (&direction.limits, direction.select, &memory.changes);
+        let (allowed, limitation, cooling, cooldown): (_, _, _, fn(Timestamp) -> Limitation) = if grows {
+            let most = limit::most(self.from, limits, select, changes, now);
+            let cooling = limit::cooling_until(memory.last_up, direction.cooldown, now);
+            (self.wanted.min(most), Limitation::ScaleUpLimit, cooling, Limitation::ScaleUpCooldown)
+        } else {
+            let least = limit::least(self.from, limits, select, changes, now);
+            let cooling = limit::cooling_until(memory.last_action, direction.cooldown, now);
+            (self.wanted.max(least), Limitation::ScaleDownLimit, cooling, Limitation::ScaleDownCooldown)
+        };
+        let limited = (allowed != self.wanted).then_some(limitation);
+        self.keep_back(Stage::Limit, allowed, limited);
+        if let Some(until) = cooling
+            && allowed != self.from
+        {
+            self.keep_back(Stage::Limit, self.from, Some(cooldown(until)));
+        }
+    }
+
+    pub(super) fn bound(
+        &mut self,
+        memory: &Memory,
+        drift: Drift,
+        gate: Gate,
+        spec: &Spec,
+        ceiling: Option<u32>,
+    ) {
+        for name in std::mem::take(&mut self.schedules) {
+            self.say(Stage::Bound, None, Note::Schedule(name));
+        }
+        let at_rest = match gate {
+            Gate::Rest(..) | Gate::Stay(_) => spec.idle.map(|it| it.replicas),
+            Gate::Pass(_) | Gate::Wake(_) => None,
+        };
+        let bounded = bound::bound(self.wanted, self.from, self.bounds, at_rest, drift, memory.wish.as_ref());
+        if let Some((why, purpose)) = bounded.decided {
+            self.say(Stage::Bound, Some(bounded.replicas), Note::Bound(why.clone()));
+            self.why = why;
+            self.purpose = purpose;
+            self.limited_by = None;
+        }
+        let limitation = match bounded.limited_by {
+            Some(Limitation::Max(max)) if ceiling == Some(max) && max < spec.bounds.max() => {
+                Some(Limitation::Ceiling(max))
+            }
+            other => other,
+        };
+        self.keep_back(Stage::Bound, bounded.replicas, limitation);
+        if let Drift::Adopted { left } = drift {
+            self.say(Stage::Bound, Some(self.wanted), Note::Adopted { left });
+        }
+        self.wait(memory.wish.as_ref().map(|it| it.until));
+    }
+
+    pub(super) fn gate(&mut self, constraints: &Constraints, memory: &Memory, spec: &Spec, now: Timestamp) {
+        let min = self.bounds.min();
+        let (replicas, limitation) =
+            gate::gate(self.wanted, self.from, min, constraints, memory, spec.safety, now);
+        self.keep_back(Stage::Gate, replicas, limitation);
+        self.wait(memory.hold.as_ref().map(|it| it.until));
+    }
+
+    pub(super) fn drifted(&mut self, drift: Drift) {
+        self.drifted = match drift {
+            Drift::Settling { left, .. } | Drift::Restore { left } => {
+                Some(Drifted { left, contested: false })
+            }
+            Drift::Contested { left } => Some(Drifted { left, contested: true }),
+            Drift::Held { until } => {
+                self.wait(Some(until));
+                Some(Drifted { left: self.from, contested: false })
+            }
+            Drift::None | Drift::Adopted { .. } => None,
+        };
+        if let Drift::Settling { until, .. } = drift {
+            self.wait(Some(until));
+        }
+    }
+
+    pub(super) fn rollback(&mut self, constraints: &Constraints, followed: Followed) {
+        if !constraints.stopped && !constraints.conflict && constraints.blocked.is_none() {
+            self.rollback = followed.rollback;
+        }
+    }
+
+    pub(super) fn retire(&mut self, spec: &Spec, snapshot: &Snapshot, now: Timestamp) {
+        let count = self.from.saturating_sub(self.wanted);
+        if count == 0 {
+            return;
+        }
+        let sound = snapshot.replicas.iter().filter(|it| !self.rollback.contains(&it.id)).cloned();
+        let sound: Vec<_> = sound.collect();
+        self.retire = victims::victims(&sound, count, spec.victim, spec.readiness_delay, now);
+        if self.wanted == 0 {
+            // The last to go stays, stopped: what wakes the workload is cloned from it.
+            self.keep = self.retire.pop();
+        }
+    }
+
+    pub(super) fn finish(self, why: Why, memory: &Memory, spec: &Spec, now: Timestamp) -> Decision {
+        let cooling = |last, cooldown| limit::cooling_until(last, cooldown, now);
+        Decision {
+            at: now,
+            current: self.current,
+            ready: self.ready,
+            from: self.from,
+            desired: self.wanted,
+            recommended: self.recommended,
+            bounds: self.bounds,
+            action: Action::between(self.from, self.wanted),
+            act: false,
+            purpose: self.purpose,
+            why,
+            limited_by: self.limited_by,
+            trail: self.trail,
+            metrics: self.metrics,
+            missing: self.missing,
+            sight: self.sight,
+            fallback: self.fallback,
+            scaled_to_zero: memory.scaled_to_zero && self.current == 0,
+            drifted: self.drifted,
+            obstacle: None,
+            rollback: self.rollback,
+            retire: self.retire,
+            keep: self.keep,
+            next_allowed: NextAllowed {
+                up: cooling(memory.last_up, spec.scale_up.cooldown),
+                down: cooling(memory.last_action, spec.scale_down.cooldown),
+            },
+            recheck_at: self.recheck_at.filter(|it| *it > now),
+        }
+    }
+}
+
+/// The step that bounds one scale-down, where one is written.
+fn written_step(spec: &Spec) -> Option<Step> {
+    spec.scale_down.step_written.then_some(spec.scale_down.step)
+}
+
+/// Is there work? Target tracking of a source says so by `activation`; without such, rules do. Metrics of the
+/// target itself cannot say at rest, and say "active" while replicas run.
+fn activity(
+    spec: &Spec,
+    readings: &[Reading],
+    found: &Recommendations,
+    at_rest: bool,
+) -> (Activity, Resting) {
+    let mut wakers = spec.track.iter().filter(|it| it.wakes).peekable();
+    if wakers.peek().is_some() {
+        let mut unknown = false;
+        for track in wakers {
+            match readings.get(track.metric.0).and_then(|it| it.for_growing()) {
+                Some(value) if value > track.activation => return (Activity::Active, Resting::AtOnce),
+                Some(_) => {}
+                None => unknown = true,
+            }
+        }
+        let activity = match (found.up.satisfied, unknown) {
+            (true, _) => Activity::Active,
+            (false, true) => Activity::Unknown,
+            (false, false) => Activity::Inactive,
+        };
+        return (activity, Resting::AtOnce);
+    }
+    let activity = if found.up.satisfied {
+        Activity::Active
+    } else if at_rest {
+        if found.up.lacking { Activity::Unknown } else { Activity::Inactive }
+    } else if found.down.hold {
+        Activity::Inactive
+    } else if found.down.lacking {
+        Activity::Unknown
+    } else {
+        Activity::Active
+    };
+    (activity, Resting::AsRecommended)
+}

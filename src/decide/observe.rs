@@ -1,0 +1,275 @@
+//! Observe: from what a pass saw to one reading for each metric. Replicas count once they are ready and
+//! older than `warmUp`.
+
+use super::schedule::is_active;
+use crate::api::effective::{Metric, Origin, Spec};
+use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
+use crate::model::observation::{Health, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
+use crate::strategies::target_tracking::Measured;
+use crate::units::{Duration, Timestamp};
+
+/// What is known of a metric at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reading {
+    /// A finite number.
+    Value(f64),
+    /// A number, though a replica that counts had no sample: good for growing, missing for shrinking.
+    Partial(f64),
+    /// There is no value.
+    Missing,
+    /// The source could not be read.
+    Failed,
+    /// Replicas run, and none of them counts yet. No failure.
+    WarmingUp,
+    /// It means nothing at present: a metric of the target at zero replicas, or of a limit that is not there.
+    NotApplicable,
+}
+
+impl Reading {
+    /// The value that may raise the count.
+    #[must_use]
+    pub const fn for_growing(self) -> Option<f64> {
+        match self {
+            Self::Value(value) | Self::Partial(value) => Some(value),
+            Self::Missing | Self::Failed | Self::WarmingUp | Self::NotApplicable => None,
+        }
+    }
+
+    /// The value that may lower the count.
+    #[must_use]
+    pub const fn for_shrinking(self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Is there no value where there should be one?
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Missing | Self::Failed)
+    }
+}
+
+/// A reading for each of the spec's metrics, in their order.
+#[must_use]
+pub fn readings(spec: &Spec, snapshot: &Snapshot, now: Timestamp) -> Vec<Reading> {
+    let mut readings = Vec::with_capacity(spec.metrics.len());
+    for metric in &spec.metrics {
+        let reading = read(metric, spec, snapshot, &readings, now);
+        readings.push(reading);
+    }
+    readings
+}
+
+fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], now: Timestamp) -> Reading {
+    if let Some(observed) = snapshot.metrics.get(&*metric.name) {
+        return match observed {
+            Observation::Value(value) if value.is_finite() => Reading::Value(*value),
+            Observation::Value(_) | Observation::Missing => Reading::Missing,
+            Observation::Failed => Reading::Failed,
+        };
+    }
+    match &metric.origin {
+        Origin::Source => Reading::Missing,
+        Origin::Cron(window) => Reading::Value(f64::from(u8::from(is_active(window, now)))),
+        Origin::Target(metric) => {
+            let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
+            aggregate(*metric, snapshot, readiness, now)
+        }
+        Origin::Formula(formula) => {
+            let of = |index: usize| before.get(formula.reads.get(index)?.0).copied();
+            let growing = formula.expr.eval_number(&|index| of(index)?.for_growing());
+            let shrinking = formula.expr.eval_number(&|index| of(index)?.for_shrinking());
+            match (growing, shrinking) {
+                (Some(_), Some(value)) => Reading::Value(value),
+                (Some(value), None) => Reading::Partial(value),
+                (None, _) => excuse(formula.reads.iter().filter_map(|it| before.get(it.0)).copied()),
+            }
+        }
+    }
+}
+
+/// Why something computed from these has no value: the worst of their reasons.
+fn excuse(readings: impl Iterator<Item = Reading>) -> Reading {
+    let rank = |reading: &Reading| match reading {
+        Reading::Failed => 4,
+        Reading::Missing => 3,
+        Reading::WarmingUp => 2,
+        Reading::NotApplicable => 1,
+        Reading::Value(_) | Reading::Partial(_) => 0,
+    };
+    match readings.max_by_key(rank) {
+        Some(worst) if worst.for_growing().is_none() => worst,
+        // All are there, and the result is not finite.
+        _ => Reading::Missing,
+    }
+}
+
+/// When a replica counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readiness {
+    /// A replica younger than this does not count in averages.
+    pub warm_up: Duration,
+    /// How long after its start a replica without health check is taken for ready.
+    pub delay: Duration,
+}
+
+/// Is it able to work? Its health check says so, or it has none and has run for `delay`.
+/// A replica whose start is not known has run for long enough.
+#[must_use]
+pub fn is_ready(replica: &Replica, delay: Duration, now: Timestamp) -> bool {
+    replica.phase == ReplicaPhase::Running
+        && match replica.health {
+            Health::Healthy => true,
+            Health::NoCheck => age(replica, now).is_none_or(|age| age >= delay),
+            Health::Starting | Health::Unhealthy => false,
+        }
+}
+
+/// For how long it has run; unknown where nobody said when it started.
+#[must_use]
+pub fn age(replica: &Replica, now: Timestamp) -> Option<Duration> {
+    replica.started_at.or(replica.created_at).map(|start| now.since(start))
+}
+
+fn warmed_up(replica: &Replica, readiness: Readiness, now: Timestamp) -> bool {
+    is_ready(replica, readiness.delay, now) && age(replica, now).is_none_or(|age| age >= readiness.warm_up)
+}
+
+/// The value of a metric of the target over the replicas that count.
+#[must_use]
+pub fn aggregate(metric: TargetMetric, snapshot: &Snapshot, readiness: Readiness, now: Timestamp) -> Reading {
+    if snapshot.current() == 0 {
+        return Reading::NotApplicable;
+    }
+    if snapshot.replicas.is_empty() {
+        return Reading::Missing;
+    }
+    let (mut values, mut limits) = (Vec::with_capacity(snapshot.replicas.len()), 0.0);
+    let (mut counted, mut unlimited) = (0usize, 0usize);
+    for replica in snapshot.replicas.iter().filter(|it| warmed_up(it, readiness, now)) {
+        counted += 1;
+        let limit = match metric.aggregate {
+            Aggregate::Utilization => limit(metric.resource, &replica.limits),
+            _ => Some(0.0),
+        };
+        match (mean(metric.resource, &replica.samples), limit) {
+            (_, None) => unlimited += 1,
+            (Some(value), Some(limit)) => {
+                values.push(value);
+                limits += limit;
+            }
+            (None, Some(_)) => {}
+        }
+    }
+    if counted == 0 {
+        return Reading::WarmingUp;
+    }
+    if unlimited == counted {
+        return Reading::NotApplicable;
+    }
+    let complete = values.len() == counted;
+    match fold(metric, &mut values, limits) {
+        Some(value) if complete => Reading::Value(value),
+        Some(value) => Reading::Partial(value),
+        None => Reading::Missing,
+    }
+}
+
+fn fold(metric: TargetMetric, values: &mut [f64], limits: f64) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    let sum = || values.iter().sum::<f64>();
+    let value = match metric.aggregate {
+        Aggregate::Avg => sum() / values.len() as f64,
+        Aggregate::Absolute if metric.resource == Resource::Cpu => sum() / 100.0,
+        Aggregate::Sum | Aggregate::Absolute => sum(),
+        Aggregate::Utilization => sum() * 100.0 / limits,
+        Aggregate::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
+        Aggregate::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Aggregate::P50 => percentile(values, 0.50)?,
+        Aggregate::P95 => percentile(values, 0.95)?,
+    };
+    value.is_finite().then_some(value)
+}
+
+/// The smallest value that at least this share of them does not exceed (nearest rank).
+fn percentile(values: &mut [f64], share: f64) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let rank = (values.len() as f64 * share).ceil() as usize;
+    values.get(rank.saturating_sub(1)).copied()
+}
+
+/// The mean of a replica's samples; `None` where none has it.
+fn mean(resource: Resource, samples: &[Sample]) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0u32);
+    for value in samples.iter().filter_map(|it| field(resource, it)) {
+        sum += value;
+        count += 1;
+    }
+    (count > 0).then(|| sum / f64::from(count)).filter(|it| it.is_finite())
+}
+
+fn field(resource: Resource, it: &Sample) -> Option<f64> {
+    match resource {
+        Resource::Cpu => it.cpu,
+        Resource::Memory => it.memory,
+        Resource::MemoryUsage => it.memory_usage,
+        // Nothing measures it yet; `unsupported` says so.
+        Resource::OomKills => None,
+        Resource::Tasks => it.tasks,
+        Resource::Network => Some(it.network_rx? + it.network_tx?),
+        Resource::NetworkReceived => it.network_rx,
+        Resource::NetworkSent => it.network_tx,
+        Resource::Io => Some(it.io_read? + it.io_write?),
+        Resource::IoRead => it.io_read,
+        Resource::IoWritten => it.io_write,
+        Resource::PressureCpu => it.pressure_cpu,
+        Resource::PressureMemory => it.pressure_memory,
+        Resource::PressureIo => it.pressure_io,
+    }
+}
+
+/// What a replica may use, in the unit of its samples; the host's capacity, and one core of CPU, where
+/// it has no limit.
+fn limit(resource: Resource, it: &Limits) -> Option<f64> {
+    let limit = match resource {
+        Resource::Cpu => Some(it.cpus.unwrap_or(1.0) * 100.0),
+        Resource::Memory => it.memory.or(it.host.memory),
+        Resource::Tasks => it.tasks.or(it.host.tasks),
+        _ => None,
+    };
+    limit.filter(|it| it.is_finite() && *it > 0.0)
+}
+
+/// Each replica as target tracking wants it, for a metric that replicas have. Failed and draining ones
+/// are left out.
+#[must_use]
+pub fn measured(
+    metric: TargetMetric,
+    snapshot: &Snapshot,
+    readiness: Readiness,
+    now: Timestamp,
+) -> Vec<Measured> {
+    let counting = snapshot.replicas.iter().filter(|it| it.counts());
+    counting
+        .map(|replica| {
+            let request = match metric.aggregate {
+                Aggregate::Utilization => limit(metric.resource, &replica.limits).unwrap_or(0.0),
+                _ => 1.0,
+            };
+            // The CPU of a replica that starts says nothing of the load; its other values do once it is ready.
+            let counts = match metric.resource {
+                Resource::Cpu => warmed_up(replica, readiness, now),
+                _ => is_ready(replica, readiness.delay, now),
+            };
+            match (counts, mean(metric.resource, &replica.samples)) {
+                (false, _) => Measured::NotReady { request },
+                (true, None) => Measured::Missing { request },
+                (true, Some(usage)) => Measured::Counted { usage, request },
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,370 @@
+//! Memory: the bounded past that a decision may look at. Durable as JSON in the state folder, so a
+//! restart continues exactly where it was. Every list here has a named bound.
+//!
+//! It holds values and the few sentences that change them; what follows from them is in `decide`.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::change::{ChangeId, Intent};
+use super::observation::ReplicaId;
+use crate::api::policy::Mode;
+use crate::units::{Duration, Timestamp};
+
+/// Most own changes that are remembered for rate limits: one a second over the longest period, 30m.
+const MAX_CHANGES: usize = 2_048;
+/// Most recommendations that one window holds; then the two oldest become one, the safer one.
+const MAX_RECOMMENDATIONS: usize = 512;
+/// Most scale-downs that are remembered; more in an hour than any sensible `maxScaleDownsPerHour`.
+const MAX_SCALE_DOWNS: usize = 1_000;
+/// Most replicas whose life is followed.
+const MAX_REPLICAS_FOLLOWED: usize = 10_000;
+/// Most changes that are open at once; the controller makes one after the other.
+const MAX_INTENTS: usize = 16;
+/// How far back `maxScaleDownsPerHour` looks.
+pub const SCALE_DOWN_PERIOD: Duration = Duration::from_secs(3_600);
+/// Restores within [`RESTORE_PERIOD`] after which docktor gives up.
+pub const MAX_RESTORES: usize = 3;
+/// How far back restores are counted.
+pub const RESTORE_PERIOD: Duration = Duration::from_secs(600);
+
+/// What docktor remembers of one policy.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Memory {
+    /// When docktor first saw the target.
+    pub first_seen: Option<Timestamp>,
+    /// How many replicas it then had; what `onDelete: Restore` goes back to.
+    pub found: Option<u32>,
+    /// How many replicas docktor last left; what drift is measured against.
+    pub desired: Option<u32>,
+    /// docktor itself brought the target to zero, so it may wake it.
+    pub scaled_to_zero: bool,
+    /// Evaluations in a row in which the rules held.
+    pub consecutive: Counters,
+    /// Evaluations in a row in which a metric could not be had, by its full name.
+    pub failures: BTreeMap<String, u32>,
+    /// Points of `within` rules, by the rule's text.
+    pub points: BTreeMap<String, VecDeque<Point>>,
+    /// Recommendations that may still be the highest of their window, oldest first, falling.
+    pub highs: VecDeque<Past>,
+    /// Recommendations that may still be the lowest of their window, oldest first, rising.
+    pub lows: VecDeque<Past>,
+    /// docktor's own changes within the longest period of a limit, oldest first.
+    pub changes: VecDeque<Change>,
+    /// When docktor last scaled up.
+    pub last_up: Option<Timestamp>,
+    /// When docktor last scaled either way.
+    pub last_action: Option<Timestamp>,
+    /// When docktor scaled down within the last hour, oldest first.
+    pub scale_downs: VecDeque<Timestamp>,
+    /// When the workload was last active.
+    pub last_active: Option<Timestamp>,
+    /// What is known of changes by others.
+    pub drift: DriftMemory,
+    /// A person's hold.
+    pub hold: Option<Hold>,
+    /// A person's wish for a count.
+    pub wish: Option<Wish>,
+    /// The mode that a person set while running, in place of the policy's.
+    pub mode: Option<Mode>,
+    /// Changes that were begun and whose outcome is not known yet.
+    pub intents: Vec<Intent>,
+    /// Replicas that are there, by id.
+    pub replicas: BTreeMap<ReplicaId, Life>,
+    /// Failures in a row.
+    pub failed: Failures,
+}
+
+/// A number for each direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Counters {
+    /// Of scaleUp.
+    pub up: u32,
+    /// Of scaleDown.
+    pub down: u32,
+}
+
+/// Whether a metric lay in its band at one evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Point {
+    /// When.
+    pub at: Timestamp,
+    /// In the band or not.
+    pub inside: bool,
+}
+
+/// What was recommended once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Past {
+    /// When.
+    pub at: Timestamp,
+    /// How many replicas.
+    pub replicas: u32,
+}
+
+/// A change that docktor made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// Replicas before.
+    pub from: u32,
+    /// Replicas after.
+    pub to: u32,
+}
+
+/// What a change was made for; it tells restores of drift from the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Purpose {
+    /// What was recommended.
+    Recommendation,
+    /// The minimum, the maximum or a ceiling.
+    Bounds,
+    /// Back to what docktor had left.
+    RestoreDrift,
+    /// A person's wish.
+    Person,
+}
+
+/// What is known of changes by others.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DriftMemory {
+    /// The count as it was last seen to differ, and since when it has been that.
+    pub seen: Option<Past>,
+    /// Until when `Hold` keeps the count.
+    pub hold_until: Option<Timestamp>,
+    /// When docktor restored the count within the last ten minutes, oldest first; never more than three.
+    pub restores: VecDeque<Timestamp>,
+    /// docktor gave up restoring; until `resume`, or until the count is right again.
+    pub contested: bool,
+}
+
+/// In which direction a hold keeps the count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum HoldDirection {
+    /// No scale-up.
+    Up,
+    /// No scale-down.
+    Down,
+    /// Neither.
+    Both,
+}
+
+/// A person's hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// Which direction it stops.
+    pub direction: HoldDirection,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Why, in the person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who, as the socket or the token told.
+    pub by: String,
+}
+
+/// A person's wish for a count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wish {
+    /// How many replicas; kept within the bounds all the same.
+    pub replicas: u32,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Why, in the person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who, as the socket or the token told.
+    pub by: String,
+}
+
+/// The life of one replica, as far as docktor followed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Life {
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last started, as last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// How often it restarted since it was first seen.
+    #[serde(default)]
+    pub restarts: u32,
+    /// Since when it has been ready without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_since: Option<Timestamp>,
+    /// Whether docktor still has to make sure of it.
+    pub trust: Trust,
+}
+
+/// Whether docktor still has to make sure of a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Trust {
+    /// docktor did not make it.
+    NotOurs,
+    /// Made by docktor, not ready yet.
+    Pending,
+    /// Ready, and has to stay healthy for a while.
+    Verifying,
+    /// It stayed healthy.
+    Verified,
+    /// It did not become ready or did not stay healthy.
+    Failed,
+}
+
+/// Failures in a row, and whether docktor stopped trying.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Failures {
+    /// How many changes failed one after the other.
+    pub in_a_row: u32,
+    /// When the last one did.
+    pub last: Option<Timestamp>,
+    /// Its change, so that several replicas of one change count once.
+    pub change: Option<ChangeId>,
+    /// Since when docktor has stopped trying; phase `Failed`.
+    pub stopped_at: Option<Timestamp>,
+}
+
+impl Memory {
+    /// docktor has started a change of the count. A change that could not be started is not told here:
+    /// it starts no cooldown.
+    pub fn record_change(&mut self, from: u32, to: u32, purpose: Purpose, at: Timestamp) {
+        self.desired = Some(to);
+        self.drift.seen = None;
+        self.scaled_to_zero = to == 0 || (self.scaled_to_zero && from == 0);
+        if to == from {
+            return;
+        }
+        self.last_action = Some(at);
+        push_bounded(&mut self.changes, Change { at, from, to }, MAX_CHANGES);
+        if to > from {
+            self.last_up = Some(at);
+        } else {
+            push_bounded(&mut self.scale_downs, at, MAX_SCALE_DOWNS);
+        }
+        if purpose == Purpose::RestoreDrift {
+            push_bounded(&mut self.drift.restores, at, MAX_RESTORES);
+        }
+    }
+
+    /// docktor could not make a change, or it came to nothing: `current` is what there is.
+    /// Counts as one failure, and the change as none that limits would count.
+    pub fn record_failure(&mut self, current: u32, at: Timestamp) {
+        if self.changes.back().is_some_and(|it| Some(it.to) == self.desired) {
+            self.changes.pop_back();
+        }
+        self.desired = Some(current);
+        self.drift.seen = None;
+        self.failed.in_a_row = self.failed.in_a_row.saturating_add(1);
+        self.failed.last = Some(at);
+    }
+
+    /// A change is about to begin: on disk before anything is done.
+    pub fn intend(&mut self, intent: Intent) {
+        if self.intents.len() >= MAX_INTENTS {
+            self.intents.remove(0);
+        }
+        self.intents.push(intent);
+    }
+
+    /// The outcome of a change is known.
+    pub fn settle(&mut self, id: &ChangeId) {
+        self.intents.retain(|it| it.id != *id);
+    }
+
+    /// A person holds the count.
+    pub fn hold(&mut self, hold: Hold) {
+        self.hold = Some(hold);
+    }
+
+    /// A person wants a count for a while.
+    pub fn wish(&mut self, wish: Wish) {
+        self.wish = Some(wish);
+    }
+
+    /// A person lets docktor go on: ends holds and wishes, and forgets failures and contested drift.
+    pub fn resume(&mut self) {
+        self.hold = None;
+        self.wish = None;
+        self.failed = Failures::default();
+        self.drift = DriftMemory::default();
+    }
+
+    /// A person sets the mode while running; `None` goes back to the policy's.
+    pub fn set_mode(&mut self, mode: Option<Mode>) {
+        self.mode = mode;
+    }
+
+    /// Keeps a recommendation for as long as it can matter in `up` (lowest) or `down` (highest) windows.
+    pub fn remember(&mut self, replicas: u32, now: Timestamp, up: Duration, down: Duration) {
+        let past = Past { at: now, replicas };
+        remember_in(&mut self.lows, past, up, |old| old >= replicas);
+        remember_in(&mut self.highs, past, down, |old| old <= replicas);
+    }
+
+    /// Forgets what can no longer matter. `period` is the longest period of a limit.
+    pub fn forget(&mut self, now: Timestamp, period: Duration) {
+        drop_older(&mut self.changes, now, period, |it| it.at);
+        drop_older(&mut self.scale_downs, now, SCALE_DOWN_PERIOD, |it| *it);
+        drop_older(&mut self.drift.restores, now, RESTORE_PERIOD, |it| *it);
+        if self.hold.as_ref().is_some_and(|it| it.until <= now) {
+            self.hold = None;
+        }
+        if self.wish.as_ref().is_some_and(|it| it.until <= now) {
+            self.wish = None;
+        }
+    }
+
+    /// The life of that replica, begun here where it is new. Beyond the bound nothing is followed.
+    pub(crate) fn life(&mut self, id: &ReplicaId, begin: impl FnOnce() -> Life) -> Option<&mut Life> {
+        if !self.replicas.contains_key(id) {
+            if self.replicas.len() >= MAX_REPLICAS_FOLLOWED {
+                return None;
+            }
+            self.replicas.insert(id.clone(), begin());
+        }
+        self.replicas.get_mut(id)
+    }
+}
+
+/// An entry exactly `age` old no longer counts.
+fn drop_older<T>(entries: &mut VecDeque<T>, now: Timestamp, age: Duration, at: impl Fn(&T) -> Timestamp) {
+    while entries.front().is_some_and(|it| now.since(at(it)) >= age) {
+        entries.pop_front();
+    }
+}
+
+fn push_bounded<T>(entries: &mut VecDeque<T>, entry: T, most: usize) {
+    if entries.len() >= most {
+        entries.pop_front();
+    }
+    entries.push_back(entry);
+}
+
+/// A monotonic queue: what `beaten` says can never be the window's extreme again goes.
+fn remember_in(entries: &mut VecDeque<Past>, past: Past, window: Duration, beaten: impl Fn(u32) -> bool) {
+    drop_older(entries, past.at, window, |it| it.at);
+    if window.is_zero() {
+        return;
+    }
+    while entries.back().is_some_and(|it| beaten(it.replicas)) {
+        entries.pop_back();
+    }
+    if entries.len() >= MAX_RECOMMENDATIONS {
+        // The front is the safer of the two; it stays as long as the newer of them would.
+        if let (Some(front), Some(second)) = (entries.pop_front(), entries.front_mut()) {
+            second.replicas = front.replicas;
+        }
+    }
+    entries.push_back(past);
+}

@@ -1,0 +1,276 @@
+//! In-memory ends for simulations of the loop: a workload whose replicas take time to start, share a load,
+//! fail on demand, and are changed by other hands. Real components have tests of their own.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::actuators::{Actuator, ActuatorError, Observed};
+use crate::clock::Clock;
+use crate::controller::observe::Usage;
+use crate::model::change::ChangeId;
+use crate::model::key::PolicyKey;
+use crate::model::observation::{Health, Limits, Replica, ReplicaId, ReplicaPhase, Sample};
+use crate::units::{Duration, Timestamp};
+
+/// A workload in memory, on the clock's time.
+pub struct World {
+    clock: Clock,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    replicas: Vec<Instance>,
+    next_number: u32,
+    load: Option<f64>,
+    start_delay: Duration,
+    stop_delay: Duration,
+    reachable: bool,
+    refuse_starts: u32,
+    unhealthy: bool,
+    log: Vec<String>,
+}
+
+struct Instance {
+    id: ReplicaId,
+    number: u32,
+    started_at: Timestamp,
+    ready_at: Timestamp,
+    change: Option<ChangeId>,
+    phase: ReplicaPhase,
+    unhealthy: bool,
+}
+
+impl World {
+    /// `replicas` replicas that have run for an hour, without load.
+    #[must_use]
+    pub fn new(clock: Clock, replicas: u32) -> Arc<Self> {
+        let inner = Inner {
+            replicas: Vec::new(),
+            next_number: 1,
+            load: Some(0.0),
+            start_delay: Duration::from_secs(1),
+            stop_delay: Duration::from_secs(1),
+            reachable: true,
+            refuse_starts: 0,
+            unhealthy: false,
+            log: Vec::new(),
+        };
+        let world = Self { clock, inner: Mutex::new(inner) };
+        let past = clock.now().minus(Duration::from_secs(3_600));
+        for _ in 0..replicas {
+            world.lock().add(past, past, None);
+        }
+        Arc::new(world)
+    }
+
+    /// The load of all replicas together, in percent of one core; `None`: nothing can be sampled.
+    pub fn set_load(&self, load: Option<f64>) {
+        self.lock().load = load;
+    }
+
+    /// How long a replica takes from its start until it is healthy.
+    pub fn set_start_delay(&self, delay: Duration) {
+        self.lock().start_delay = delay;
+    }
+
+    /// How long a replica takes to stop.
+    pub fn set_stop_delay(&self, delay: Duration) {
+        self.lock().stop_delay = delay;
+    }
+
+    /// Whether the engine answers.
+    pub fn set_reachable(&self, reachable: bool) {
+        self.lock().reachable = reachable;
+    }
+
+    /// The next `count` calls to start replicas fail.
+    pub fn refuse_starts(&self, count: u32) {
+        self.lock().refuse_starts = count;
+    }
+
+    /// Whether replicas that are made from now on turn unhealthy once they ran for their start delay.
+    pub fn make_unhealthy(&self, unhealthy: bool) {
+        self.lock().unhealthy = unhealthy;
+    }
+
+    /// Another hand brings the workload to `replicas`.
+    pub fn scale_from_outside(&self, replicas: usize) {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        inner.replicas.truncate(replicas);
+        while inner.replicas.len() < replicas {
+            inner.add(now, now, None);
+        }
+        inner.log.push(format!("outside: {replicas}"));
+    }
+
+    /// How many replicas run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.lock().replicas.iter().filter(|it| it.phase == ReplicaPhase::Running).count()
+    }
+
+    /// The numbers of the replicas that run, in order.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<u32> {
+        let mut numbers: Vec<_> = self.lock().replicas.iter().map(|it| it.number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// What was done to the workload, in order.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.lock().log.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn add(&mut self, started_at: Timestamp, ready_at: Timestamp, change: Option<ChangeId>) -> ReplicaId {
+        let number = self.next_number;
+        self.next_number += 1;
+        let id = ReplicaId::new(&format!("replica-{number}"));
+        let phase = ReplicaPhase::Running;
+        let unhealthy = self.unhealthy && change.is_some();
+        self.replicas.push(Instance {
+            id: id.clone(),
+            number,
+            started_at,
+            ready_at,
+            change,
+            phase,
+            unhealthy,
+        });
+        id
+    }
+
+    fn reach(&self) -> Result<(), ActuatorError> {
+        if self.reachable {
+            return Ok(());
+        }
+        let source = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        Err(ActuatorError::Unreachable { endpoint: "memory".to_owned(), source: source.into() })
+    }
+}
+
+impl Instance {
+    fn seen(&self, now: Timestamp, retiring: &[ReplicaId]) -> Replica {
+        let health = match (now >= self.ready_at, self.unhealthy) {
+            (false, _) => Health::Starting,
+            (true, false) => Health::Healthy,
+            (true, true) => Health::Unhealthy,
+        };
+        let draining = retiring.contains(&self.id) && self.phase == ReplicaPhase::Running;
+        Replica {
+            id: self.id.clone(),
+            name: self.id.to_string(),
+            number: self.number,
+            phase: if draining { ReplicaPhase::Draining } else { self.phase },
+            health,
+            created_at: Some(self.started_at),
+            started_at: Some(self.started_at),
+            change: self.change.clone(),
+            outdated: false,
+            samples: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Actuator for World {
+    fn observe<'a>(&'a self, retiring: &'a [ReplicaId]) -> BoxFuture<'a, Result<Observed, ActuatorError>> {
+        async move {
+            let now = self.clock.now();
+            let inner = self.lock();
+            inner.reach()?;
+            let replicas = inner.replicas.iter().map(|it| it.seen(now, retiring)).collect();
+            Ok(Observed { replicas, ..Observed::default() })
+        }
+        .boxed()
+    }
+
+    fn grow<'a>(
+        &'a self,
+        _: &'a PolicyKey,
+        change: &'a ChangeId,
+        count: u32,
+    ) -> BoxFuture<'a, Result<Vec<ReplicaId>, ActuatorError>> {
+        async move {
+            let now = self.clock.now();
+            let mut inner = self.lock();
+            inner.reach()?;
+            if inner.refuse_starts > 0 {
+                inner.refuse_starts -= 1;
+                let source = std::io::Error::other("no space left");
+                return Err(ActuatorError::Failed { action: "start".to_owned(), source: source.into() });
+            }
+            let ready_at = now.plus(inner.start_delay);
+            let made = (0..count).map(|_| inner.add(now, ready_at, Some(change.clone()))).collect();
+            inner.log.push(format!("grow: {count}"));
+            Ok(made)
+        }
+        .boxed()
+    }
+
+    fn retire<'a>(
+        &'a self,
+        replicas: &'a [ReplicaId],
+        keep: bool,
+    ) -> BoxFuture<'a, Result<(), ActuatorError>> {
+        async move {
+            let delay = {
+                let inner = self.lock();
+                inner.reach()?;
+                inner.stop_delay
+            };
+            tokio::time::sleep(delay.get()).await;
+            let mut inner = self.lock();
+            if keep {
+                inner.replicas.iter_mut().filter(|it| replicas.contains(&it.id)).for_each(Instance::stop);
+            } else {
+                inner.replicas.retain(|it| !replicas.contains(&it.id));
+            }
+            inner.log.push(format!("retire: {}", replicas.len()));
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn sweep(&self) -> BoxFuture<'_, Result<u32, ActuatorError>> {
+        async move { self.lock().reach().map(|()| 0) }.boxed()
+    }
+}
+
+impl Instance {
+    fn stop(&mut self) {
+        self.phase = ReplicaPhase::Stopped;
+    }
+}
+
+impl Usage for World {
+    fn watch(&self, _: &PolicyKey, _: Vec<ReplicaId>, _: Duration, _: Duration) {}
+
+    fn forget(&self, _: &PolicyKey) {}
+
+    fn window(&self, replica: &ReplicaId, _: Timestamp, to: Timestamp) -> Vec<Sample> {
+        let inner = self.lock();
+        let running = inner.replicas.iter().filter(|it| it.phase == ReplicaPhase::Running).count();
+        let known = inner.replicas.iter().any(|it| it.id == *replica && it.phase == ReplicaPhase::Running);
+        match inner.load {
+            Some(load) if known => {
+                vec![Sample { at: to, cpu: Some(load / running as f64), ..Sample::default() }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn limits(&self, _: &ReplicaId) -> Option<Limits> {
+        None
+    }
+}

@@ -1,0 +1,189 @@
+//! A controller over a world in memory and a folder on disk, which can be killed and started again.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use docktor::actuators::Actuator;
+use docktor::admin::Admin;
+use docktor::admin::order::Order;
+use docktor::admin::view::{HoldRequest, PolicyView};
+use docktor::api::condition::{Condition, ConditionType};
+use docktor::api::policy::Mode;
+use docktor::api::status::Status;
+use docktor::clock::Clock;
+use docktor::controller::Controller;
+use docktor::controller::board::Board;
+use docktor::controller::reconcile::Parts;
+use docktor::model::key::PolicyKey;
+use docktor::store::Store;
+use docktor::store::memory::MemoryStore;
+use docktor::store::sidecar::Sidecars;
+use docktor::store::watch::{Watcher, Watching};
+use docktor::telemetry::event::Events;
+use docktor::telemetry::metrics::Metrics;
+use docktor::testing::World;
+use docktor::units::Duration;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// A policy that grows above 75 % of a core and shrinks below 20 %.
+pub const POLICY: &str = r#"
+apiVersion: docktor.dev/v1
+kind: ScalingPolicy
+metadata: {name: web}
+spec:
+  target: {compose: {project: shop, service: web}}
+  mode: Auto
+  interval: 5s
+  window: 5s
+  replicas: {min: 2, max: 10}
+  warmUp: 5s
+  scaleUp:
+    rules: [{metric: cpu.avg, op: ">", value: 75}]
+    consecutive: 2
+    step: "+2"
+    cooldown: 20s
+  scaleDown:
+    rules: [{metric: cpu.avg, op: "<", value: 20}]
+    consecutive: 3
+    step: "-1"
+    stabilizationWindow: 30s
+  safety: {verify: 10s, maxFailures: 3, retryAfter: 10m}
+"#;
+
+/// A controller that runs.
+pub struct Loop {
+    folders: TempDir,
+    clock: Clock,
+    /// The workload.
+    pub world: Arc<World>,
+    admin: Admin,
+    controller: JoinHandle<()>,
+    story: Vec<String>,
+}
+
+impl Loop {
+    /// A controller over `replicas` replicas and one policy.
+    pub async fn start(replicas: u32, policy: &str) -> Self {
+        let clock = Clock::starting_at("2026-11-22T06:00:00Z".parse().expect("a time"));
+        let folders = TempDir::new().expect("a folder");
+        std::fs::create_dir(folders.path().join("policies")).expect("a folder");
+        let world = World::new(clock, replicas);
+        let (admin, controller) = begin(&folders, clock, &world);
+        let run = Self { folders, clock, world, admin, controller, story: Vec::new() };
+        run.write("web.yaml", policy);
+        let mut run = run;
+        run.kill_and_start_again().await;
+        run
+    }
+
+    /// Lets `time` pass, and keeps a line of it every few seconds.
+    pub async fn pass(&mut self, time: Duration) {
+        let end = self.clock.now().plus(time);
+        while self.clock.now() < end {
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            let line = self.views().first().map_or_else(String::new, |it| {
+                let status = &it.status;
+                format!(
+                    "{:?} {:?} {:?}",
+                    status.phase,
+                    status.replicas,
+                    status.last_decision.as_ref().map(|it| &it.reason)
+                )
+            });
+            self.story.push(format!("{} runs {} {line}", self.clock.now(), self.world.running()));
+        }
+    }
+
+    /// What happened, for the message of a test that fails.
+    pub fn story(&self) -> String {
+        format!("{}\n{}\n{:#?}", self.story.join("\n"), self.world.log().join(", "), self.views())
+    }
+
+    /// Ends the controller as a `kill -9` would, and starts another on the same folders.
+    pub async fn kill_and_start_again(&mut self) {
+        self.controller.abort();
+        let _ = (&mut self.controller).await;
+        (self.admin, self.controller) = begin(&self.folders, self.clock, &self.world);
+        self.pass(Duration::from_secs(5)).await;
+    }
+
+    pub fn views(&self) -> Vec<Arc<PolicyView>> {
+        self.admin.policies()
+    }
+
+    pub fn status(&self) -> Status {
+        self.admin.policy(&web()).expect("the policy is shown").status.clone()
+    }
+
+    pub fn condition(&self, kind: ConditionType) -> Condition {
+        let conditions = self.status().conditions;
+        conditions
+            .iter()
+            .find(|it| it.kind == kind)
+            .cloned()
+            .unwrap_or_else(|| panic!("{kind:?}: {conditions:?}"))
+    }
+
+    pub async fn hold(&self, hold_for: Duration) {
+        let request = HoldRequest { hold_for, direction: None, reason: None };
+        self.admin.order(Order::Hold { key: web(), request, by: "test".to_owned() }).await.expect("held");
+    }
+
+    pub async fn set_mode(&self, mode: Mode) {
+        self.admin.order(Order::SetMode { key: web(), mode, by: "test".to_owned() }).await.expect("set");
+    }
+
+    pub fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.path(file), text).expect("a file");
+    }
+
+    pub fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path(file)).expect("a file")
+    }
+
+    pub fn exists(&self, file: &str) -> bool {
+        self.path(file).exists()
+    }
+
+    pub fn remove(&self, file: &str) {
+        std::fs::remove_file(self.path(file)).expect("a file");
+    }
+
+    fn path(&self, file: &str) -> std::path::PathBuf {
+        self.folders.path().join("policies").join(file)
+    }
+}
+
+fn web() -> PolicyKey {
+    PolicyKey::new("web")
+}
+
+fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHandle<()>) {
+    let (policies, state) = (folders.path().join("policies"), folders.path().join("state"));
+    let metrics = Arc::new(Metrics::new("test"));
+    let memories = MemoryStore::open(&state).expect("a state folder");
+    let store = Store::open(&policies, &state, clock.now()).expect("a store");
+    let (admin, orders) = Admin::new();
+    let (wakes, waking) = mpsc::channel(64);
+    let target = Arc::clone(world);
+    let parts = Parts {
+        clock,
+        actuators: Box::new(move |_| Ok(Arc::clone(&target) as Arc<dyn Actuator>)),
+        usage: Arc::clone(world) as _,
+        found: Mutex::new(memories.load_all().expect("memories").memories),
+        memories: Arc::new(memories),
+        board: Arc::new(Board::new(Sidecars::new(&policies, None, &state))),
+        stop: store.stop_file().clone(),
+        admin: admin.clone(),
+        events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
+        metrics,
+        wakes,
+        changes: AtomicU64::new(0),
+    };
+    let watcher = Watcher::new(Watching::Polling);
+    let controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
+    (admin, tokio::spawn(controller.run(CancellationToken::new())))
+}
