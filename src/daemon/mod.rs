@@ -4,8 +4,8 @@ pub mod config;
 pub mod engine;
 pub mod shutdown;
 
-use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use anyhow::Context;
 use tokio::sync::mpsc;

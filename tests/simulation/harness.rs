@@ -1,7 +1,7 @@
 //! A controller over a world in memory and a folder on disk, which can be killed and started again.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
@@ -85,7 +85,12 @@ impl Loop {
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
             let line = self.views().first().map_or_else(String::new, |it| {
                 let status = &it.status;
-                format!("{:?} {:?} {:?}", status.phase, status.replicas, status.last_decision.as_ref().map(|it| &it.reason))
+                format!(
+                    "{:?} {:?} {:?}",
+                    status.phase,
+                    status.replicas,
+                    status.last_decision.as_ref().map(|it| &it.reason)
+                )
             });
             self.story.push(format!("{} runs {} {line}", self.clock.now(), self.world.running()));
         }
@@ -114,7 +119,11 @@ impl Loop {
 
     pub fn condition(&self, kind: ConditionType) -> Condition {
         let conditions = self.status().conditions;
-        conditions.iter().find(|it| it.kind == kind).cloned().unwrap_or_else(|| panic!("{kind:?}: {conditions:?}"))
+        conditions
+            .iter()
+            .find(|it| it.kind == kind)
+            .cloned()
+            .unwrap_or_else(|| panic!("{kind:?}: {conditions:?}"))
     }
 
     pub async fn hold(&self, hold_for: Duration) {
