@@ -15,6 +15,7 @@ pub mod policy;
 pub mod profile;
 pub mod read;
 pub mod resources;
+pub mod schema;
 pub mod secret;
 pub mod status;
 pub mod target;

@@ -64,15 +64,25 @@ impl Running {
     }
 }
 
-/// Collects the actions that ended. A failed one starts no cooldown, and counts.
-pub fn collect(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: Timestamp) {
-    for mut ended in std::mem::take(&mut policy.running) {
-        match ended.outcome.try_recv() {
-            Err(oneshot::error::TryRecvError::Empty) => policy.running.push(ended),
-            Ok(Ok(())) => succeeded(parts, policy, &ended, snapshot, now),
-            Ok(Err(error)) => failed(parts, policy, &ended, &error, snapshot, now),
+/// Takes the actions that ended out of those that run. To be called before the target is looked at: what ends
+/// during the look may not show in it.
+pub fn note_ended(policy: &mut Policy) {
+    for mut action in std::mem::take(&mut policy.running) {
+        match action.outcome.try_recv() {
+            Err(oneshot::error::TryRecvError::Empty) => policy.running.push(action),
+            Ok(outcome) => policy.ended.push((action, outcome)),
             // Aborted by STOP: neither done nor failed; the open intent is taken up again.
             Err(oneshot::error::TryRecvError::Closed) => policy.recovered = false,
+        }
+    }
+}
+
+/// Accounts for actions that ended before the target was looked at. A failed one starts no cooldown, and counts.
+pub fn collect(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: Timestamp) {
+    for (action, outcome) in std::mem::take(&mut policy.ended) {
+        match outcome {
+            Ok(()) => succeeded(parts, policy, &action, snapshot, now),
+            Err(error) => failed(parts, policy, &action, &error, snapshot, now),
         }
     }
     close_verified(parts, policy, snapshot, now);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::act::Running;
 use super::bind::{Binding, bind};
 use super::reconcile::Parts;
-use crate::actuators::Obstacle;
+use crate::actuators::{ActuatorError, Obstacle};
 use crate::admin::order::{AdminError, Order};
 use crate::api::condition::Condition;
 use crate::api::policy::Mode;
@@ -50,8 +50,10 @@ pub struct Policy {
     pub binding: Binding,
     /// What is on disk.
     pub durable: Durable,
-    /// Actions that run, or ended since the last pass.
+    /// Actions that run, as far as the last pass knew.
     pub running: Vec<Running>,
+    /// Actions that ended, with how; to be accounted for once the target is seen.
+    pub ended: Vec<(Running, Result<(), ActuatorError>)>,
     /// Changes that a former process left open are taken up.
     pub recovered: bool,
     /// Failures in a row to see the target or to change it; a success resets them.
@@ -68,12 +70,13 @@ impl Policy {
     /// The policy with what is on disk of it.
     #[must_use]
     pub fn load(entry: PolicyEntry, parts: &Parts) -> Self {
-        let durable = parts.memories.get(&entry.key).unwrap_or_default();
+        let durable = parts.remembered(&entry.key);
         let mut policy = Self {
             binding: bind(&entry, &*parts.actuators),
             entry,
             durable,
             running: Vec::new(),
+            ended: Vec::new(),
             recovered: false,
             failures: 0,
             retry_at: None,

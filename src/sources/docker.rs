@@ -4,30 +4,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::Docker;
-use bollard::models::{ContainerInspectResponse, ContainerStatsResponse, HostConfig};
-use bollard::query_parameters::{InspectContainerOptions, StatsOptionsBuilder};
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
-use tokio::sync::{OnceCell, Semaphore};
+use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::cgroup::{Cgroup, CgroupError};
 use super::host;
 use super::reading::{Gauge, GaugeSource, Meter, MeterError, Reading, Traffic};
+use crate::clients::docker::{Engine, EngineError};
 use crate::clock::Clock;
 use crate::model::observation::{HostCapacity, Limits, ReplicaId};
 
 /// Most questions to the engine at the same time; the others wait their turn.
 const MAX_CONCURRENT_QUESTIONS: usize = 8;
+/// The kernel's period of a CPU quota, in microseconds, where none is given.
+const DEFAULT_CPU_PERIOD: f64 = 100_000.0;
 
 /// What measures containers.
 pub struct Containers {
     clock: Clock,
-    docker: Docker,
+    engine: Arc<Engine>,
     way: Way,
     turns: Arc<Semaphore>,
-    /// What the engine's host has, where that is not this one.
-    engine_host: OnceCell<HostCapacity>,
 }
 
 /// How containers are measured.
@@ -42,20 +41,16 @@ pub enum Way {
 impl Containers {
     /// The containers of this engine.
     #[must_use]
-    pub fn new(clock: Clock, docker: Docker, way: Way) -> Self {
+    pub fn new(clock: Clock, engine: Arc<Engine>, way: Way) -> Self {
         let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_QUESTIONS));
-        Self { clock, docker, way, turns, engine_host: OnceCell::new() }
+        Self { clock, engine, way, turns }
     }
 
     async fn attach(&self, replica: &ReplicaId) -> Result<Box<dyn Gauge>, MeterError> {
         let _turn = self.turns.acquire().await;
-        let container = self
-            .docker
-            .inspect_container(replica.as_str(), None::<InspectContainerOptions>)
-            .await
-            .map_err(|error| meter_error(replica, error))?;
-        let pid =
-            container.state.as_ref().and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
+        let container =
+            self.engine.inspect(replica.as_str()).await.map_err(|error| meter_error(replica, error))?;
+        let pid = container["State"]["Pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
         let Some(pid) = pid.filter(|&pid| pid > 0) else {
             return Err(MeterError::Gone { replica: replica.clone() });
         };
@@ -70,36 +65,17 @@ impl Containers {
 
     /// The container's cgroup, if `pid` is a process of this host and indeed in that container: the engine may
     /// be on another host, or docktor in a container of its own.
-    fn cgroup(
-        &self,
-        replica: &ReplicaId,
-        pid: u32,
-        container: &ContainerInspectResponse,
-    ) -> Option<CgroupGauge> {
+    fn cgroup(&self, replica: &ReplicaId, pid: u32, container: &Value) -> Option<CgroupGauge> {
         let cgroup = Cgroup::of_container(self.clock, pid, replica.as_str(), host::capacity()).ok()?;
         let cgroup = if shares_the_hosts_network(container) { cgroup } else { cgroup.with_network_of(pid) };
         Some(CgroupGauge { replica: replica.clone(), cgroup })
     }
 
-    async fn stats(
-        &self,
-        replica: &ReplicaId,
-        container: &ContainerInspectResponse,
-    ) -> Result<StatsGauge, MeterError> {
-        let host = self.engine_host.get_or_try_init(|| self.ask_engine_host()).await;
-        let host = *host.map_err(|error| meter_error(replica, error))?;
-        let limits = limits(container.host_config.as_ref(), host);
-        let (docker, turns) = (self.docker.clone(), self.turns.clone());
-        Ok(StatsGauge { replica: replica.clone(), docker, turns, limits })
-    }
-
-    async fn ask_engine_host(&self) -> Result<HostCapacity, bollard::errors::Error> {
-        let info = self.docker.info().await?;
-        Ok(HostCapacity {
-            cpus: info.ncpu.map(|count| count as f64),
-            memory: info.mem_total.map(|bytes| bytes as f64),
-            tasks: None,
-        })
+    async fn stats(&self, replica: &ReplicaId, container: &Value) -> Result<StatsGauge, MeterError> {
+        let info = self.engine.info().await.map_err(|error| meter_error(replica, error))?;
+        let limits = limits(&container["HostConfig"], info.capacity);
+        let (engine, turns) = (self.engine.clone(), self.turns.clone());
+        Ok(StatsGauge { replica: replica.clone(), engine, turns, limits })
     }
 }
 
@@ -134,7 +110,7 @@ impl Gauge for CgroupGauge {
 /// Asks the engine for a container's stats.
 struct StatsGauge {
     replica: ReplicaId,
-    docker: Docker,
+    engine: Arc<Engine>,
     turns: Arc<Semaphore>,
     limits: Limits,
 }
@@ -142,12 +118,10 @@ struct StatsGauge {
 impl Gauge for StatsGauge {
     fn read(&mut self) -> BoxFuture<'_, Result<Reading, MeterError>> {
         async {
-            let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
-            let gone = || MeterError::Gone { replica: self.replica.clone() };
             let _turn = self.turns.acquire().await;
-            let answer = self.docker.stats(self.replica.as_str(), Some(options)).next().await;
-            let stats = answer.ok_or_else(gone)?.map_err(|error| meter_error(&self.replica, error))?;
-            reading(&stats, self.limits).ok_or_else(gone)
+            let stats = self.engine.stats(self.replica.as_str()).await;
+            let stats = stats.map_err(|error| meter_error(&self.replica, error))?;
+            reading(&stats, self.limits).ok_or_else(|| MeterError::Gone { replica: self.replica.clone() })
         }
         .boxed()
     }
@@ -158,22 +132,19 @@ impl Gauge for StatsGauge {
 }
 
 /// Stats as a reading; none for a container that does not run, whose stats are empty.
-fn reading(stats: &ContainerStatsResponse, limits: Limits) -> Option<Reading> {
-    let cpu = stats.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?;
-    let taken = engine_time(stats.read.as_deref()?)?;
-    let memory = stats.memory_stats.as_ref();
-    let details = memory.and_then(|it| it.stats.as_ref());
+fn reading(stats: &Value, limits: Limits) -> Option<Reading> {
+    let memory = &stats["memory_stats"];
     // The engine passes on what its kernel's cgroup version calls it.
     let inactive_file =
-        details.and_then(|it| it.get("total_inactive_file").or_else(|| it.get("inactive_file")));
+        ["total_inactive_file", "inactive_file"].iter().find_map(|name| memory["stats"][*name].as_u64());
     Some(Reading {
-        taken,
-        cpu: Some(Duration::from_nanos(cpu)),
-        memory_usage: memory.and_then(|it| it.usage),
-        inactive_file: inactive_file.copied(),
-        tasks: Some(stats.pids_stats.as_ref()?.current?),
-        network: network(stats),
-        io: disks(stats),
+        taken: engine_time(stats["read"].as_str()?)?,
+        cpu: Some(Duration::from_nanos(stats["cpu_stats"]["cpu_usage"]["total_usage"].as_u64()?)),
+        memory_usage: memory["usage"].as_u64(),
+        inactive_file,
+        tasks: Some(stats["pids_stats"]["current"].as_u64()?),
+        network: network(&stats["networks"]),
+        io: disks(&stats["blkio_stats"]),
         limits,
         ..Reading::default()
     })
@@ -185,54 +156,132 @@ fn engine_time(text: &str) -> Option<Duration> {
     u64::try_from(moment.as_nanosecond()).ok().map(Duration::from_nanos)
 }
 
-fn network(stats: &ContainerStatsResponse) -> Option<Traffic> {
+fn network(interfaces: &Value) -> Option<Traffic> {
     let mut bytes = Traffic::default();
-    for interface in stats.networks.as_ref()?.values() {
-        bytes.inward += interface.rx_bytes?;
-        bytes.outward += interface.tx_bytes?;
+    for interface in interfaces.as_object()?.values() {
+        bytes.inward += interface["rx_bytes"].as_u64()?;
+        bytes.outward += interface["tx_bytes"].as_u64()?;
     }
     Some(bytes)
 }
 
-/// No entry at all means no access yet; it is written `null` or left out.
-fn disks(stats: &ContainerStatsResponse) -> Option<Traffic> {
+/// No entry means no access yet; the engine writes an empty list, or `null`.
+fn disks(blkio: &Value) -> Option<Traffic> {
     let mut bytes = Traffic::default();
-    for entry in stats.blkio_stats.as_ref()?.io_service_bytes_recursive.iter().flatten() {
-        match entry.op.as_deref() {
-            Some("Read" | "read") => bytes.inward += entry.value?,
-            Some("Write" | "write") => bytes.outward += entry.value?,
+    let entries = blkio.as_object()?.get("io_service_bytes_recursive").and_then(Value::as_array);
+    for entry in entries.into_iter().flatten() {
+        match entry["op"].as_str() {
+            Some("Read" | "read") => bytes.inward += entry["value"].as_u64()?,
+            Some("Write" | "write") => bytes.outward += entry["value"].as_u64()?,
             _ => {}
         }
     }
     Some(bytes)
 }
 
-/// Limits as the engine has them; 0 and -1 are its words for none.
-fn limits(config: Option<&HostConfig>, host: HostCapacity) -> Limits {
-    let Some(config) = config else { return Limits { host, ..Limits::default() } };
-    let positive = |number: Option<i64>| number.filter(|&it| it > 0).map(|it| it as f64);
-    // The kernel's default period.
-    let period = positive(config.cpu_period).unwrap_or(100_000.0);
-    let cpus = positive(config.nano_cpus).map(|nanos| nanos / 1e9);
+/// Limits as the engine has them; 0, -1 and null are its words for none.
+fn limits(config: &Value, host: HostCapacity) -> Limits {
+    let positive = |name: &str| config[name].as_i64().filter(|&it| it > 0).map(|it| it as f64);
+    let quota = || Some(positive("CpuQuota")? / positive("CpuPeriod").unwrap_or(DEFAULT_CPU_PERIOD));
     Limits {
-        cpus: cpus.or_else(|| positive(config.cpu_quota).map(|quota| quota / period)),
-        memory: positive(config.memory),
-        tasks: positive(config.pids_limit),
+        cpus: positive("NanoCpus").map(|nanos| nanos / 1e9).or_else(quota),
+        memory: positive("Memory"),
+        tasks: positive("PidsLimit"),
         host,
     }
 }
 
 /// Its interfaces are the host's, and so are their counters.
-fn shares_the_hosts_network(container: &ContainerInspectResponse) -> bool {
-    let config = container.host_config.as_ref();
-    config.and_then(|it| it.network_mode.as_deref()) == Some("host")
+fn shares_the_hosts_network(container: &Value) -> bool {
+    container["HostConfig"]["NetworkMode"] == "host"
 }
 
-fn meter_error(replica: &ReplicaId, error: bollard::errors::Error) -> MeterError {
-    match error {
-        bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, .. } => {
-            MeterError::Gone { replica: replica.clone() }
+fn meter_error(replica: &ReplicaId, error: EngineError) -> MeterError {
+    let replica = replica.clone();
+    // A conflict: it is being removed, or does not run.
+    if error.is_not_found() || error.is_conflict() {
+        MeterError::Gone { replica }
+    } else {
+        MeterError::Unreadable { replica, source: Box::new(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// As captured from Docker 26.1 on cgroup v1, shortened.
+    fn stats_of_v1() -> Value {
+        json!({
+            "read": "2026-11-22T06:54:21.780469141Z",
+            "preread": "0001-01-01T00:00:00Z",
+            "pids_stats": {"current": 1, "limit": 50},
+            "blkio_stats": {"io_service_bytes_recursive": [
+                {"major": 254, "minor": 0, "op": "Read", "value": 4096},
+                {"major": 254, "minor": 0, "op": "Write", "value": 8192},
+                {"major": 254, "minor": 0, "op": "Total", "value": 12288},
+            ]},
+            "cpu_stats": {"cpu_usage": {"total_usage": 1_852_427_526_u64}, "online_cpus": 2},
+            "memory_stats": {
+                "usage": 450_560,
+                "stats": {"inactive_file": 1, "total_inactive_file": 4096},
+                "limit": 67_108_864,
+            },
+            "networks": {
+                "eth0": {"rx_bytes": 1042, "tx_bytes": 3},
+                "eth1": {"rx_bytes": 8, "tx_bytes": 4},
+            },
+        })
+    }
+
+    #[test]
+    fn stats_are_read_as_the_engine_writes_them() {
+        let reading = reading(&stats_of_v1(), Limits::default()).unwrap();
+        assert_eq!(reading.cpu, Some(Duration::from_nanos(1_852_427_526)));
+        assert_eq!(reading.taken.subsec_nanos(), 780_469_141);
+        assert_eq!((reading.memory_usage, reading.inactive_file), (Some(450_560), Some(4_096)));
+        assert_eq!(reading.tasks, Some(1));
+        assert_eq!(reading.network, Some(Traffic { inward: 1_050, outward: 7 }));
+        assert_eq!(reading.io, Some(Traffic { inward: 4_096, outward: 8_192 }));
+    }
+
+    #[test]
+    fn what_the_engine_leaves_out_is_missing_and_no_access_to_disks_is_none_yet() {
+        let mut stats = stats_of_v1();
+        stats["networks"] = Value::Null;
+        stats["blkio_stats"]["io_service_bytes_recursive"] = Value::Null;
+        stats["memory_stats"]["stats"] = json!({"inactive_file": 7});
+        let reading = reading(&stats, Limits::default()).unwrap();
+        assert_eq!((reading.network, reading.io), (None, Some(Traffic::default())));
+        assert_eq!(reading.inactive_file, Some(7), "cgroup v2");
+    }
+
+    #[test]
+    fn the_empty_stats_of_a_stopped_container_are_no_reading() {
+        let stopped = json!({
+            "read": "0001-01-01T00:00:00Z", "pids_stats": {}, "memory_stats": {},
+            "cpu_stats": {"cpu_usage": {"total_usage": 0}},
+            "blkio_stats": {"io_service_bytes_recursive": null},
+        });
+        assert_eq!(reading(&stopped, Limits::default()), None);
+    }
+
+    #[test]
+    fn limits_are_read_in_every_way_to_write_them() {
+        let host = HostCapacity { cpus: Some(8.0), ..HostCapacity::default() };
+        let tight = Limits { cpus: Some(0.5), memory: Some(67_108_864.0), tasks: Some(50.0), host };
+        let none = Limits { host, ..Limits::default() };
+        for (config, expected) in [
+            (json!({"NanoCpus": 500_000_000, "Memory": 67_108_864, "PidsLimit": 50}), tight),
+            (json!({"CpuQuota": 50_000, "Memory": 67_108_864, "PidsLimit": 50}), tight),
+            (json!({"CpuQuota": 10_000, "CpuPeriod": 20_000, "Memory": 67_108_864, "PidsLimit": 50}), tight),
+            (json!({"NanoCpus": 0, "CpuQuota": 0, "CpuPeriod": 0, "Memory": 0, "PidsLimit": null}), none),
+            (json!({"CpuQuota": -1, "PidsLimit": -1}), none),
+            (Value::Null, none),
+        ] {
+            assert_eq!(limits(&config, host), expected, "{config}");
         }
-        other => MeterError::Unreadable { replica: replica.clone(), source: Box::new(other) },
     }
 }

@@ -47,7 +47,7 @@ pub struct Catalog {
 }
 
 /// A policy as it stands in the folder, and what runs of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct PolicyEntry {
     /// Unique; the name, or `<file>#<index>` for a document that has none that can be read or that is another's.
     pub key: PolicyKey,
@@ -139,6 +139,39 @@ impl PolicyEntry {
         let unreadable =
             self.unreadable.as_ref().map(|why| format!("cannot read {}: {why}", self.source.file));
         mistakes.chain(unreadable).chain(self.conflict.as_ref().map(ToString::to_string)).collect()
+    }
+}
+
+impl PartialEq for PolicyEntry {
+    /// Most entries of a rescan share their documents with those of the one before: pointers tell at once.
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            key,
+            name,
+            source,
+            policy,
+            running,
+            profile,
+            generation,
+            first_seen,
+            mistakes,
+            unreadable,
+            conflict,
+        } = self;
+        (key, name, source, running, generation)
+            == (&other.key, &other.name, &other.source, &other.running, &other.generation)
+            && (first_seen, mistakes, unreadable, conflict)
+                == (&other.first_seen, &other.mistakes, &other.unreadable, &other.conflict)
+            && same(policy.as_ref(), other.policy.as_ref())
+            && same(profile.as_ref(), other.profile.as_ref())
+    }
+}
+
+fn same<T: PartialEq>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@
 mod places;
 mod walk;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -33,6 +33,8 @@ const MAX_FILE_BYTES: u64 = read::MAX_FILE_BYTES as u64;
 
 /// Within this time of a change, another one may leave the same times: file systems count in up to 2 s.
 const TIMES_GRANULARITY: Duration = Duration::from_secs(2);
+/// How soon to look again at what could not be read.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A file found empty this soon after a change is taken for one that is just being written.
 const EMPTY_GRACE: Duration = Duration::from_millis(500);
 /// From this many files to read, all cores help.
@@ -47,15 +49,14 @@ pub struct Scan {
     pub files: BTreeMap<String, LoadedFile>,
     /// Files and folders that are there and could not be read, and why. The empty path is the folder itself.
     pub unreadable: BTreeMap<String, String>,
-    /// Some files are so young that they must be read again, after this time.
-    pub unsettled: Option<Duration>,
 }
 
 /// Looks at the folder, again and again.
 #[derive(Debug)]
 pub struct Scanner {
     folder: PathBuf,
-    seen: HashMap<String, Seen>,
+    seen: BTreeMap<String, Seen>,
+    unreadable: Option<BTreeMap<String, String>>,
     places: Arc<Places>,
 }
 
@@ -90,7 +91,7 @@ impl Scan {
 impl Scanner {
     /// Nothing is read yet.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), seen: HashMap::new(), places: Arc::default() }
+        Self { folder: folder.to_owned(), seen: BTreeMap::new(), unreadable: None, places: Arc::default() }
     }
 
     /// Where changes to what the last scan read can be noticed.
@@ -98,9 +99,10 @@ impl Scanner {
         &self.places
     }
 
-    /// Looks at the whole folder. When a file seems to be gone, it looks again, as the file may have been
-    /// moved during the first look from a folder yet to be read into one already read.
-    pub fn scan(&mut self, now: Timestamp) -> Scan {
+    /// Looks at the whole folder. `None` when it is as it was at the last look. When a file seems to be gone, it
+    /// looks again, as the file may have been moved during the first look from a folder yet to be read into one
+    /// already read.
+    pub fn look(&mut self, now: Timestamp) -> Option<Scan> {
         let mut walk = Walk::through(&self.folder);
         if self.seen.keys().any(|path| !walk.files.contains_key(path)) {
             walk = Walk::through(&self.folder);
@@ -116,8 +118,11 @@ impl Scanner {
                 other => to_read.push((path, other.map(|it| it.file))),
             }
         }
+        let mut changed = !last.is_empty();
         let mut unreadable = walk.unreadable;
-        for (path, outcome) in read_all(&self.folder, to_read, now) {
+        for Read { path, last, outcome } in read_all(&self.folder, to_read, now) {
+            changed |=
+                last != outcome.as_ref().ok().and_then(|it| it.as_ref()).map(|it| it.file.sha256.clone());
             match outcome {
                 Ok(Some(it)) => {
                     self.seen.insert(path, it);
@@ -128,9 +133,24 @@ impl Scanner {
                 }
             }
         }
+        changed |= self.unreadable.as_ref() != Some(&unreadable);
+        self.unreadable = Some(unreadable);
+        changed.then(|| self.scan())
+    }
+
+    /// What the last look found.
+    pub fn scan(&self) -> Scan {
         let files = self.seen.iter().map(|(path, it)| (path.clone(), it.file.clone())).collect();
-        let unsettled = self.seen.values().any(|it| !it.settled).then_some(TIMES_GRANULARITY);
-        Scan { files, unreadable, unsettled }
+        Scan { files, unreadable: self.unreadable.clone().unwrap_or_default() }
+    }
+
+    /// When to look again, even without a hint: something could not be read, or is so young that a later change
+    /// might not show in its times.
+    pub fn look_again(&self) -> Option<Duration> {
+        if self.unreadable.as_ref().is_some_and(|it| !it.is_empty()) {
+            return Some(RETRY_AFTER);
+        }
+        self.seen.values().any(|it| !it.settled).then_some(TIMES_GRANULARITY)
     }
 }
 
@@ -153,12 +173,20 @@ impl Stamp {
     }
 }
 
-type Outcome = (String, Result<Option<Seen>, String>);
+/// A file that was read, or could not be.
+struct Read {
+    path: String,
+    /// SHA-256 of what it had before.
+    last: Option<Arc<str>>,
+    /// `None` where it has gone since it was found.
+    outcome: Result<Option<Seen>, String>,
+}
 
 /// Reads and parses, on several cores where it is worth it.
-fn read_all(folder: &Path, files: Vec<(String, Option<LoadedFile>)>, now: Timestamp) -> Vec<Outcome> {
+fn read_all(folder: &Path, files: Vec<(String, Option<LoadedFile>)>, now: Timestamp) -> Vec<Read> {
     let read = |(path, last): &(String, Option<LoadedFile>)| {
-        (path.clone(), read_one(folder, path, last.as_ref(), now))
+        let outcome = read_one(folder, path, last.as_ref(), now);
+        Read { path: path.clone(), last: last.as_ref().map(|it| it.sha256.clone()), outcome }
     };
     if files.len() < PARALLEL_FROM {
         return files.iter().map(read).collect();

@@ -311,6 +311,24 @@ mod tests {
     }
 
     #[test]
+    fn a_thousand_memories_are_written_and_read_within_seconds() {
+        let state = tempfile::tempdir().unwrap();
+        let memories = store(state.path());
+        let (memory, keys): (Vec<u32>, Vec<_>) =
+            ((0..500).collect(), (0..1_000).map(|it| PolicyKey::new(&format!("p{it}"))).collect());
+        let begin = std::time::Instant::now();
+        for key in &keys {
+            memories.save(key, &memory).unwrap();
+        }
+        let written = begin.elapsed();
+        let reread = store(state.path());
+        assert!(keys.iter().all(|key| reread.get(key).as_ref() == Some(&memory)));
+        let read = begin.elapsed() - written;
+        eprintln!("1,000 memories of 2 kB: written in {written:.2?}, read in {read:.2?}");
+        assert!(read < std::time::Duration::from_secs(5));
+    }
+
+    #[test]
     fn no_key_leads_out_of_the_folder() {
         for (key, name) in [
             ("web-1", "web-1.json"),

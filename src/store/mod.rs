@@ -21,6 +21,7 @@ pub mod watch;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,17 +34,20 @@ use crate::units::{Duration, Timestamp};
 use folder::Scanner;
 use record::{Journal, Record};
 
-/// How soon to look again at what could not be read.
+/// How soon to look again at what could not be read or written.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The policy folder, as of the last rescan.
 #[derive(Debug)]
 pub struct Store {
     scanner: Scanner,
+    engines: BTreeMap<String, String>,
     record: Record,
     journal: Journal,
     catalog: Arc<Catalog>,
     stop: StopFile,
+    /// The record could not be written.
+    unsaved: bool,
 }
 
 /// What a rescan found to be different. Lists are in order of key.
@@ -85,10 +89,12 @@ impl Store {
         let (journal, record) = Journal::open(state).map_err(state_error)?;
         let mut store = Self {
             scanner: Scanner::new(folder),
+            engines: record.engines.clone(),
             record,
             journal,
             catalog: Arc::default(),
             stop: StopFile::new(folder),
+            unsaved: false,
         };
         store.rescan(now);
         Ok(store)
@@ -97,16 +103,27 @@ impl Store {
     /// Reads the folder again and says what changed. Unchanged files are only looked at, not read.
     /// Blocks on files.
     pub fn rescan(&mut self, now: Timestamp) -> Changes {
-        let scan = self.scanner.scan(now);
-        let (mut catalog, record) = catalog::resolve(&scan, &self.record, now);
+        let look = self.scanner.look(now);
+        let look_again = self.scanner.look_again();
+        let Some(scan) = look.or_else(|| self.is_outdated(now).then(|| self.scanner.scan())) else {
+            return Changes { look_again, ..Changes::default() };
+        };
+        let (mut catalog, record) = catalog::resolve(&scan, &self.record, &self.engines, now);
+        self.unsaved = false;
         if let Err(error) = self.journal.save(&self.record, &record) {
             catalog.problems.push(format!("cannot record the last good texts: {error}"));
+            self.unsaved = true;
         }
-        let mut changes = self.catalog.changes_to(&catalog);
-        changes.look_again = if scan.unreadable.is_empty() { scan.unsettled } else { Some(RETRY_AFTER) };
+        let look_again = if self.unsaved { Some(RETRY_AFTER) } else { look_again };
+        let changes = Changes { look_again, ..self.catalog.changes_to(&catalog) };
         self.record = record;
         self.catalog = Arc::new(catalog);
         changes
+    }
+
+    /// Is there something to do, though the folder did not change?
+    fn is_outdated(&self, now: Timestamp) -> bool {
+        self.unsaved || self.engines != self.record.engines || self.record.has_expired(now)
     }
 
     /// The policy of that key.
@@ -142,6 +159,6 @@ impl Store {
     /// one, so that policies which reach a service by different addresses conflict. In force from the next
     /// rescan.
     pub fn learn_engine(&mut self, address: Option<&str>, id: &str) {
-        self.record.engines.insert(address.unwrap_or_default().to_owned(), id.to_owned());
+        self.engines.insert(address.unwrap_or_default().to_owned(), id.to_owned());
     }
 }

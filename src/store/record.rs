@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use journal::Journal;
 
 use super::catalog::Place;
-use super::load::reload;
-use crate::api::Document;
+use super::load::{Content, reload};
 use crate::api::status::SourceRef;
 use crate::model::key::Generation;
 use crate::units::{Duration, Timestamp};
@@ -89,7 +88,7 @@ pub struct Good {
 pub struct StoredText {
     text: Arc<str>,
     #[serde(skip)]
-    document: OnceLock<Option<Arc<Document>>>,
+    document: OnceLock<Option<Content>>,
 }
 
 impl Kind {
@@ -101,12 +100,12 @@ impl Kind {
     }
 
     /// The kind of that document.
-    pub const fn of(document: &Document) -> Self {
+    pub const fn of(document: &Content) -> Self {
         match document {
-            Document::ScalingPolicy(_) => Self::ScalingPolicy,
-            Document::ScalingProfile(_) => Self::ScalingProfile,
-            Document::HostBudget(_) => Self::HostBudget,
-            Document::Notifier(_) => Self::Notifier,
+            Content::ScalingPolicy(_) => Self::ScalingPolicy,
+            Content::ScalingProfile(_) => Self::ScalingProfile,
+            Content::HostBudget(_) => Self::HostBudget,
+            Content::Notifier(_) => Self::Notifier,
         }
     }
 }
@@ -118,6 +117,12 @@ impl fmt::Display for Kind {
 }
 
 impl Record {
+    /// Is it time to forget a document?
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        let deleted = self.documents.values().filter_map(|it| it.deleted_at);
+        deleted.min().is_some_and(|at| now.since(at) >= KEEP_DELETED)
+    }
+
     /// The text of the profile in force of that name, if it is from the folder.
     pub fn profile_text(&self, name: &str) -> Option<StoredText> {
         let key = DocumentKey { kind: Kind::ScalingProfile, name: name.to_owned() };
@@ -140,7 +145,7 @@ impl Good {
 
 impl StoredText {
     /// The text of that document.
-    pub fn new(text: &Arc<str>, document: &Arc<Document>) -> Self {
+    pub fn new(text: &Arc<str>, document: &Content) -> Self {
         Self { text: text.clone(), document: OnceLock::from(Some(document.clone())) }
     }
 
@@ -150,7 +155,7 @@ impl StoredText {
     }
 
     /// What it says. `None` when this build refuses it, though an earlier one did not.
-    pub fn document(&self) -> Option<&Arc<Document>> {
+    pub fn document(&self) -> Option<&Content> {
         self.document.get_or_init(|| reload("last good text", &self.text)).as_ref()
     }
 }

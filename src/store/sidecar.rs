@@ -138,3 +138,6 @@ fn render(statuses: &[ScalingPolicyStatus]) -> String {
     let document = |status| serde_yaml::to_string(status).expect("a status has text for keys");
     statuses.iter().map(document).collect::<Vec<_>>().join("---\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -213,3 +213,6 @@ impl Shared {
 fn is_read(kind: EventKind) -> bool {
     matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }
+
+#[cfg(test)]
+mod tests;

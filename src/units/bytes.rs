@@ -36,7 +36,7 @@ impl FromStr for Bytes {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let refuse = || UnitError::without_unit(text, "B", EXPECTED);
+        let refuse = || UnitError::new(text, EXPECTED);
         let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(refuse)?;
         let (number, unit) = text.split_at(split);
         let number: f64 = number.parse().map_err(|_| refuse())?;

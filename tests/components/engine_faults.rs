@@ -132,10 +132,10 @@ async fn after_a_failure_no_further_replica_is_begun_and_those_started_run_on() 
         "POST /containers/00",
         Fault::Status(500, "Bind for 0.0.0.0:80 failed: port is already allocated"),
     );
-    let error = grow_error(&service(&fake), 20).await;
+    let error = grow_error(&service(&fake), 40).await;
     assert_eq!(error.reason(), Reason::HostPort);
     assert!(states(&fake).iter().all(|it| it == "running"));
-    assert!(fake.requests().iter().filter(|it| it.contains("create")).count() < 12);
+    assert!(fake.requests().iter().filter(|it| it.contains("create")).count() < 20);
 }
 
 #[tokio::test]

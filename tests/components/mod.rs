@@ -1,9 +1,14 @@
 //! Against real components. Where one is missing these tests fail; they never pass by doing nothing.
 
+#[cfg(feature = "docker")]
 mod project;
+#[cfg(feature = "docker")]
 mod compose;
+#[cfg(feature = "docker")]
 mod compose_traps;
+#[cfg(feature = "docker")]
 mod fake_engine;
+#[cfg(feature = "docker")]
 mod engine_faults;
 mod metrics;
 mod sampler;

@@ -40,7 +40,7 @@ pub fn docker(arguments: &[&str]) -> String {
     try_docker(arguments).unwrap_or_else(|error| panic!("docker {}: {error}", arguments.join(" ")))
 }
 
-fn try_docker(arguments: &[&str]) -> Result<String, String> {
+pub fn try_docker(arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("docker")
         .args(arguments)
         .env("DOCKER_HOST", docker_host())
@@ -141,12 +141,24 @@ impl Project {
 }
 
 impl Drop for Project {
+    /// Removes all of it, also what `down` leaves behind: containers whose labels are amiss, networks that were
+    /// in use a moment ago, anonymous volumes that a recreated container inherited.
     fn drop(&mut self) {
+        let list = |arguments: &[&str]| -> Vec<String> {
+            let listed = try_docker(arguments).unwrap_or_default();
+            listed.split_whitespace().map(str::to_owned).collect()
+        };
+        let remove = |command: &[&str], ids: Vec<String>| {
+            ids.iter().for_each(|id| drop(try_docker(&[command, &[id]].concat())));
+        };
+        let name = format!("name=^{}", self.name);
+        let containers = list(&["ps", "-aq", "--filter", &name]);
+        let mounts = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}} {{end}}{{end}}";
+        let volumes = containers.iter().flat_map(|id| list(&["inspect", "--format", mounts, id])).collect();
         let _ = try_docker(&["compose", "-p", &self.name, "down", "-v", "-t", "0", "--remove-orphans"]);
-        let mine = format!("name=^{}", self.name);
-        for id in try_docker(&["ps", "-aq", "--filter", &mine]).unwrap_or_default().lines() {
-            let _ = try_docker(&["rm", "-fv", id]);
-        }
+        remove(&["rm", "-fv"], list(&["ps", "-aq", "--filter", &name]));
+        remove(&["volume", "rm"], volumes);
+        remove(&["network", "rm"], list(&["network", "ls", "-q", "--filter", &name]));
     }
 }
 

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use docktor::clients::docker::Engine;
 use docktor::clock::Clock;
 use docktor::model::key::PolicyKey;
 use docktor::model::observation::{ReplicaId, Sample};
@@ -70,6 +71,15 @@ impl Watching {
         Self { sampler, stop }
     }
 
+    async fn until_there_are_rates(&self, replica: &ReplicaId) {
+        let rates = async {
+            while self.since(replica, Timestamp::default()).iter().all(|it| it.cpu.is_none()) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), rates).await.expect("samples with a rate");
+    }
+
     fn since(&self, replica: &ReplicaId, from: Timestamp) -> Vec<Sample> {
         self.sampler.window(replica, from, Timestamp::from_millis(i64::MAX))
     }
@@ -81,9 +91,9 @@ impl Drop for Watching {
     }
 }
 
-fn engine() -> bollard::Docker {
-    assert!(std::env::var_os("DOCKER_HOST").is_some(), "DOCKER_HOST must name an engine to test against");
-    bollard::Docker::connect_with_defaults().expect("DOCKER_HOST is an address")
+fn engine() -> Arc<Engine> {
+    let address = std::env::var("DOCKER_HOST").expect("DOCKER_HOST names an engine to test against");
+    Arc::new(Engine::new(address.parse().expect("DOCKER_HOST is an address")))
 }
 
 fn docker(arguments: &[&str]) -> String {
@@ -121,7 +131,9 @@ async fn cpu_memory_and_tasks_agree_with_docker_stats_both_ways() {
     let container = Container::start("load", LOAD);
     let clock = Clock::system();
     let ways = [Way::Best, Way::Stats].map(|way| (way, Watching::start(clock, way, &container.id)));
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    for (_, watching) in &ways {
+        watching.until_there_are_rates(&container.id).await;
+    }
 
     let from = clock.now();
     let mut told = Vec::new();

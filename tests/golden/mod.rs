@@ -77,6 +77,21 @@ fn every_example_reads_back_as_the_same() {
 }
 
 #[test]
+fn the_policies_in_the_documentation_are_right() {
+    let text = std::fs::read_to_string(folder("docs/policy.md")).unwrap();
+    let blocks = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let policies: Vec<_> = blocks.filter(|block| block.starts_with("apiVersion:")).collect();
+    assert!(!policies.is_empty());
+    for policy in policies {
+        assert!(
+            read("docs/policy.md", policy.as_bytes())[0].document.is_ok(),
+            "{}",
+            rendered("docs", policy.as_bytes())
+        );
+    }
+}
+
+#[test]
 fn what_is_meant_to_exhaust_us_is_refused_quickly() {
     let bomb: String =
         (1..20).map(|i| format!("x{i}: &x{i} [{}]\n", format!("*x{},", i - 1).repeat(9))).collect();
@@ -108,5 +123,19 @@ fn what_is_meant_to_exhaust_us_is_refused_quickly() {
         assert!(parsed.iter().any(|it| it.document.is_err()), "{what}");
         let most = parsed.iter().filter_map(|it| it.document.as_ref().err()).map(Vec::len).max();
         assert!(most <= Some(50), "{what}");
+    }
+}
+
+#[test]
+fn the_schemas_in_manifests_are_those_of_the_types() {
+    let folder = folder("manifests/schema");
+    for (name, text) in docktor::api::schema::schemas() {
+        let written = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        if written != text && std::env::var_os("DOCKTOR_GENERATE").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(name), text).unwrap();
+            continue;
+        }
+        assert!(written == text, "manifests/schema/{name} is out of date: run `make generate`");
     }
 }

@@ -93,7 +93,8 @@ impl ComposeService {
         donor::obstacle(containers)
     }
 
-    /// What is known of the donor, at most a few passes old; nothing where there is no donor.
+    /// What is known of the donor, at most a few passes old; nothing where there is no donor. What is in the way
+    /// is looked at every time, so that it is seen to go.
     async fn facts(&self, containers: &[ComposeContainer]) -> Result<Option<Facts>, ActuatorError> {
         let Some(donor) = donor::choose(containers) else { return Ok(None) };
         if let Some((id, reuses, facts)) = &mut lock(&self.seen).facts
@@ -104,7 +105,8 @@ impl ComposeService {
             return Ok(Some(facts.clone()));
         }
         let facts = self.examine(donor).await?;
-        lock(&self.seen).facts = facts.clone().map(|it| (donor.id.clone(), 0, it));
+        let worth_keeping = facts.clone().filter(|it| it.obstacle.is_none());
+        lock(&self.seen).facts = worth_keeping.map(|it| (donor.id.clone(), 0, it));
         Ok(facts)
     }
 

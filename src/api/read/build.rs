@@ -286,7 +286,8 @@ impl Builder {
         if depth < MAX_DEPTH {
             Ok(())
         } else {
-            Err(self.flaw(span, format!("nested deeper than {MAX_DEPTH} levels")))
+            let message = format!("nested deeper than {MAX_DEPTH} levels");
+            Err(Flaw { span, path: Path::root(), message })
         }
     }
 

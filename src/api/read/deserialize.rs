@@ -114,7 +114,17 @@ impl<'t> NodeDeserializer<'t> {
     }
 
     fn here<T>(self, result: Result<T, Refusal>) -> Result<T, Refusal> {
-        result.map_err(|refusal| Refusal { at: refusal.at.or(Some(At::Node(self.id))), ..refusal })
+        let place = match self.stand_in() {
+            None => At::Node(self.id),
+            Some(stand_in) => At::StandIn(stand_in.origin),
+        };
+        result.map_err(|refusal| Refusal { at: refusal.at.or(Some(place)), ..refusal })
+    }
+
+    /// What `seed` makes of this node. Units refuse a text only after they have got it, so the place
+    /// of their errors is told here.
+    fn give<'de, T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refusal> {
+        self.here(seed.deserialize(self))
     }
 
     fn refuse<T>(self, message: impl Into<String>) -> Result<T, Refusal> {
@@ -420,8 +430,11 @@ fn unknown_variant(at: &NodeDeserializer<'_>, found: &str, variants: &[&str]) ->
     if let Some(right) = variants.iter().find(|variant| variant.eq_ignore_ascii_case(found)) {
         return format!("found {quoted}; write `{right}`");
     }
-    let guess = hint::guess(found, variants.iter().copied()).map(|it| format!(" did you mean `{it}`?"));
-    format!("found {quoted};{} expected {}", guess.unwrap_or_default(), hint::list(variants, "or"))
+    let expected = hint::list(variants, "or");
+    match hint::guess(found, variants.iter().copied()) {
+        Some(guess) => format!("found {quoted}; did you mean `{guess}`? Expected {expected}"),
+        None => format!("found {quoted}; expected {expected}"),
+    }
 }
 
 /// The items of a list.
@@ -434,7 +447,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
     type Error = Refusal;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refusal> {
-        self.items.next().map(|id| seed.deserialize(self.list.child(*id))).transpose()
+        self.items.next().map(|id| self.list.child(*id).give(seed)).transpose()
     }
 }
 
@@ -468,8 +481,8 @@ impl<'de> de::MapAccess<'de> for Fields<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refusal> {
         match self.value.take() {
-            Some(FieldValue::Written(id)) => seed.deserialize(self.map.child(id)),
-            Some(FieldValue::Added(stand_in)) => seed.deserialize(stand_in),
+            Some(FieldValue::Written(id)) => self.map.child(id).give(seed),
+            Some(FieldValue::Added(stand_in)) => stand_in.give(seed),
             None => Err(de::Error::custom("a value was asked for before its key")),
         }
     }
@@ -516,7 +529,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refusal> {
-        seed.deserialize(self.content()?)
+        self.content()?.give(seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Refusal> {

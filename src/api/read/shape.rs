@@ -117,6 +117,7 @@ impl<T> State<'_, T> {
             Some(parent) if self.tree.is_key(id) => parent,
             _ => id,
         };
+        self.found.broken.push(self.tree.path(place));
         self.marks.refused.insert(place, 0).is_none()
     }
 

@@ -21,6 +21,11 @@ pub(super) struct StandIn {
 }
 
 impl StandIn {
+    /// What `seed` makes of it.
+    pub fn give<'de, T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refusal> {
+        self.here(seed.deserialize(self))
+    }
+
     fn here<T>(self, result: Result<T, Refusal>) -> Result<T, Refusal> {
         result.map_err(|refusal| Refusal { at: Some(At::StandIn(self.origin)), ..refusal })
     }
@@ -123,7 +128,7 @@ impl<'de> de::MapAccess<'de> for All {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refusal> {
-        seed.deserialize(self.of)
+        self.of.give(seed)
     }
 }
 
@@ -151,7 +156,7 @@ impl<'de> de::VariantAccess<'de> for StandIn {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refusal> {
-        seed.deserialize(self)
+        self.give(seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Refusal> {

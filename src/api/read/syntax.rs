@@ -13,9 +13,33 @@ pub(super) fn explain(error: &ScanError, text: &str, offset: usize) -> Flaw {
     let source = Source::new(text);
     let place = source.clamp(place);
     let (place, reason) =
-        recognise(&source, place).unwrap_or_else(|| (place, error.info().trim_end_matches('.').to_owned()));
+        recognise(&source, place).unwrap_or_else(|| (place, in_plain_words(error.info()).to_owned()));
     let span = Span::at(Position { line: place.line + offset, column: place.column });
     Flaw { span, path: Path::root(), message: format!("this is no valid YAML: {reason}") }
+}
+
+/// What the parser says, where there is a better way to say it.
+fn in_plain_words(info: &str) -> &str {
+    match info {
+        "while parsing a flow sequence, expected ',' or ']'" => "a list is not closed; expected `,` or `]`",
+        "while parsing a flow mapping, did not find expected ',' or '}'" => {
+            "a mapping is not closed; expected `,` or `}`"
+        }
+        "while parsing a node, did not find expected node content" => "expected a value here",
+        "while scanning a quoted scalar, found unexpected end of stream" => "a quoted text is not closed",
+        "while parsing a block mapping, did not find expected key" => {
+            "this does not belong to the lines before; check the indentation, and quotes above"
+        }
+        "while parsing a block collection, did not find expected '-' indicator" => {
+            "expected the next `- ` of the list; check the indentation"
+        }
+        "while parsing node, found unknown anchor" => {
+            "this alias has no anchor; `&name` must stand before `*name`, in the same document"
+        }
+        "simple key expect ':'" | "simple key expected" => "expected `key: value`",
+        "found unprintable character" => "there is an unprintable character here",
+        other => other,
+    }
 }
 
 /// The mistakes that people make most, told by the lines around the place.

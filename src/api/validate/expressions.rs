@@ -48,7 +48,11 @@ fn check(compiled: Result<Expr, ExprError>, names: &Names<'_>, path: &Path, find
 }
 
 fn explain(error: &ExprError) -> String {
-    format!("the expression is wrong at character {}: {}", error.offset + 1, error.message)
+    // The parser lists every token that could come next; that helps nobody.
+    let reason = error.message.split(" expecting ").next().unwrap_or_default();
+    let reason =
+        reason.trim_start_matches("Syntax error: ").replace("mismatched input '<EOF>'", "it ends too early");
+    format!("the expression is wrong at character {}: {reason}", error.offset + 1)
 }
 
 /// Formulas must not need each other, nor themselves.

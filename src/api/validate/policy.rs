@@ -35,16 +35,15 @@ const SIGNALS: [&str; 10] = [
 ];
 
 pub(super) fn check(spec: &PolicySpec, form: Form, path: &Path, findings: &mut Findings) {
-    let elsewhere = form == Form::Profile || (form == Form::WithProfile && spec.metrics.is_none());
-    let unknown = if elsewhere { Unknown::MayBeElsewhere } else { Unknown::Mistake };
-    let names = Names::new(spec.metrics.as_ref(), unknown, path.key("metrics"));
+    let unknown = if form == Form::Whole { Unknown::Mistake } else { Unknown::MayBeElsewhere };
+    let names = Names::of(spec, unknown, path);
 
     scope(spec, form, path, findings);
     if let Some(it) = &spec.target {
         target::check(spec, it, &path.key("target"), findings);
     }
     if let Some(it) = &spec.replicas {
-        replicas(it, &path.key("replicas"), findings);
+        replicas(it, form, &path.key("replicas"), findings);
     }
     if let Some(it) = &spec.resources {
         resources::check(it, &path.key("resources"), findings);
@@ -70,7 +69,7 @@ pub(super) fn check(spec: &PolicySpec, form: Form, path: &Path, findings: &mut F
         forecast(it, &path.key("forecast"), findings);
     }
     if let Some(it) = &spec.fallback {
-        fallback(it, spec.replicas.as_ref(), path, findings);
+        fallback(it, spec.replicas.as_ref(), form, path, findings);
     }
     behaviour(spec, path, findings);
     if form == Form::Whole {
@@ -124,27 +123,28 @@ fn scope(spec: &PolicySpec, form: Form, path: &Path, findings: &mut Findings) {
     }
 }
 
-fn replicas(replicas: &Replicas, path: &Path, findings: &mut Findings) {
-    let Replicas { min, max, idle, idle_after, initial_idle_after } = *replicas;
-    let least = min.unwrap_or(1);
-    match max {
-        None => {
-            findings.add(path.key("max"), "`max` is missing; docktor never scales without an upper bound")
+fn replicas(replicas: &Replicas, form: Form, path: &Path, findings: &mut Findings) {
+    let Replicas { max, idle, .. } = *replicas;
+    match (least(replicas, form), max) {
+        (_, None) if form == Form::Whole => {
+            findings.add(path.key("max"), "`max` is missing; docktor never scales without an upper bound");
         }
-        Some(0) => findings.add(path.key("max"), "found `0`; expected 1 or more"),
-        Some(max) if max > MAX_REPLICAS => {
+        (_, Some(0)) => findings.add(path.key("max"), "found `0`; expected 1 or more"),
+        (_, Some(max)) if max > MAX_REPLICAS => {
             findings.add(path.key("max"), format!("found `{max}`; expected at most {MAX_REPLICAS}"));
         }
-        Some(max) if least > max => {
+        (Some(least), Some(max)) if least > max => {
             findings.add_after(
                 path.key("min"),
                 format!("min {least} is above max {max}"),
                 vec![path.key("max")],
             );
         }
-        Some(_) => {}
+        _ => {}
     }
-    if let Some(idle) = idle.filter(|idle| *idle >= least) {
+    if let (Some(idle), Some(least)) = (idle, least(replicas, form))
+        && idle >= least
+    {
         let message = if least == 0 {
             "`min: 0` lets the workload go to zero already; leave `idle` out".to_owned()
         } else {
@@ -152,8 +152,18 @@ fn replicas(replicas: &Replicas, path: &Path, findings: &mut Findings) {
         };
         findings.add_after(path.key("idle"), message, vec![path.key("min")]);
     }
-    for (field, value) in [("idleAfter", idle_after), ("initialIdleAfter", initial_idle_after)] {
-        if value.is_some() && idle.is_none() && least > 0 {
+    idle_times(replicas, least(replicas, form), path, findings);
+}
+
+/// The smallest count, where it is known: a profile may hold it.
+fn least(replicas: &Replicas, form: Form) -> Option<u32> {
+    replicas.min.or((form == Form::Whole).then_some(1))
+}
+
+fn idle_times(replicas: &Replicas, least: Option<u32>, path: &Path, findings: &mut Findings) {
+    let times = [("idleAfter", replicas.idle_after), ("initialIdleAfter", replicas.initial_idle_after)];
+    for (field, value) in times {
+        if let Some(least) = least.filter(|least| value.is_some() && replicas.idle.is_none() && *least > 0) {
             let message =
                 format!("`{field}` has no effect while `min` is {least}; write `min: 0`, or `idle`");
             findings.add_after(path.key(field), message, vec![path.key("min"), path.key("idle")]);
@@ -183,7 +193,13 @@ fn forecast(forecast: &Forecast, path: &Path, findings: &mut Findings) {
     }
 }
 
-fn fallback(fallback: &Fallback, replicas: Option<&Replicas>, spec: &Path, findings: &mut Findings) {
+fn fallback(
+    fallback: &Fallback,
+    replicas: Option<&Replicas>,
+    form: Form,
+    spec: &Path,
+    findings: &mut Findings,
+) {
     let path = spec.key("fallback");
     within(fallback.after_failures, 0..=MOST_FAILURES, path.key("afterFailures"), findings);
     let keeps = fallback.behavior == Some(FallbackBehavior::Keep);
@@ -192,12 +208,12 @@ fn fallback(fallback: &Fallback, replicas: Option<&Replicas>, spec: &Path, findi
             findings
                 .add(path.key("replicas"), "`behavior: Keep` keeps the present count; take `replicas` out");
         }
-        None if fallback.behavior.is_some() && !keeps => {
+        None if fallback.behavior.is_some() && !keeps && form == Form::Whole => {
             findings
                 .add(path.key("replicas"), "`replicas` is missing; only `behavior: Keep` needs no number");
         }
         Some(count) => {
-            let bounds = replicas.map(|it| (it.min.unwrap_or(1), it.max.unwrap_or(MAX_REPLICAS)));
+            let bounds = replicas.map(|it| (least(it, form).unwrap_or(0), it.max.unwrap_or(MAX_REPLICAS)));
             if let Some((min, max)) =
                 bounds.filter(|(min, max)| min <= max && !(*min..=*max).contains(&count))
             {

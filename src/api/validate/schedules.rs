@@ -98,11 +98,15 @@ fn zone(name: &str, path: Path, findings: &mut Findings) {
         None => {
             let zones: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
             let guess = guess(name, zones.iter().map(String::as_str));
-            let guess = guess.map(|zone| format!("; did you mean `{zone}`?")).unwrap_or_default();
-            let message = format!(
-                "unknown time zone `{}`{guess}; expected an IANA name, as in `Europe/Berlin` or `UTC`",
-                shorten(name)
-            );
+            let name = shorten(name);
+            let message = match guess {
+                Some(guess) => format!("unknown time zone `{name}`; did you mean `{guess}`?"),
+                None => {
+                    format!(
+                        "unknown time zone `{name}`; expected an IANA name, as in `Europe/Berlin` or `UTC`"
+                    )
+                }
+            };
             findings.add(path, message);
         }
     }
@@ -122,7 +126,9 @@ fn cron(text: &str, path: Path, findings: &mut Findings) -> Option<Cron> {
     match parser.parse(text) {
         Ok(cron) => Some(cron),
         Err(error) => {
-            let message = format!("`{}` is no cron expression: {error}; expected {FORM}", shorten(text));
+            let reason = error.to_string();
+            let reason = reason.trim_end_matches('.').trim_start_matches("Component error: ").to_lowercase();
+            let message = format!("`{}` is no cron expression ({reason}); expected {FORM}", shorten(text));
             findings.add(path, message);
             None
         }

@@ -234,8 +234,8 @@ mod tests {
         let sibling = format!("0::/../{ID}\n");
         assert_eq!(located(&sibling, V2_MOUNTS, Controller::Memory), None);
         // With the host's namespace, but only its own part mounted.
-        let own_part = format!("34 25 0:29 /docker/self /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n");
-        assert_eq!(located(&format!("0::/docker/{ID}\n"), &own_part, Controller::Memory), None);
+        let own_part = "34 25 0:29 /docker/self /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n";
+        assert_eq!(located(&format!("0::/docker/{ID}\n"), own_part, Controller::Memory), None);
     }
 
     #[test]

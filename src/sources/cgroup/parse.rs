@@ -114,7 +114,8 @@ fn flat(text: &str, key: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    // Captured from Linux 6.18 (v1 files, pressure, network) and 6.12 (v2 files), shortened.
+    // Captured from containers on Linux 6.18 (v1) and 6.12 (v2), shortened; some numbers are changed, so that they
+    // can be told apart.
     const V1_MEMORY_STAT: &str =
         "cache 8388608\ninactive_file 4096\ntotal_cache 8388608\ntotal_inactive_file 8380416\n";
     const V1_OOM_CONTROL: &str = "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n";
@@ -129,7 +130,17 @@ mod tests {
 8:16 Write 0
 Total 8519680
 ";
-    const V2_CPU_STAT: &str = "usage_usec 380622497\nuser_usec 379958908\nsystem_usec 663589\nnice_usec 0\n";
+    const V2_CPU_STAT: &str = "\
+usage_usec 3202291
+user_usec 1459271
+system_usec 1743019
+nice_usec 0
+nr_periods 38
+nr_throttled 29
+throttled_usec 2149905
+nr_bursts 0
+burst_usec 0
+";
     const V2_MEMORY_STAT: &str = "anon 57344\nfile 8388608\nactive_file 8192\ninactive_file 8380416\n";
     const V2_MEMORY_EVENTS: &str = "low 0\nhigh 0\nmax 4\noom 1\noom_kill 1\noom_group_kill 0\n";
     const V2_IO_STAT: &str = "\
@@ -158,7 +169,7 @@ Inter-|   Receive                                                |  Transmit
     #[test]
     fn cpu_time_is_read_in_either_unit() {
         assert_eq!(nanoseconds("1059306516\n"), Some(Duration::from_nanos(1_059_306_516)));
-        assert_eq!(usage_usec(V2_CPU_STAT), Some(Duration::from_micros(380_622_497)));
+        assert_eq!(usage_usec(V2_CPU_STAT), Some(Duration::from_micros(3_202_291)));
         assert_eq!(usage_usec("user_usec 1\n"), None);
     }
 

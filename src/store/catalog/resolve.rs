@@ -3,23 +3,28 @@
 use std::collections::BTreeMap;
 
 use super::super::folder::{Scan, is_policy_name};
+use super::super::load::Content;
 use super::super::record::{DocumentKey, Good, KEEP_DELETED, Kind, Record};
 use super::claims::Claims;
 use super::cross;
 use super::standing::{Standing, standings};
 use super::targets::settle;
 use super::{Catalog, Conflict, Contested, Fault, Place, PolicyEntry};
-use crate::api::Document;
 use crate::api::status::SourceRef;
 use crate::model::key::PolicyKey;
 use crate::units::Timestamp;
 
-/// What the folder, as `scan` saw it, asks docktor to run, given what was recorded before; and what is to be
-/// recorded now.
-pub fn resolve(scan: &Scan, before: &Record, now: Timestamp) -> (Catalog, Record) {
+/// What the folder, as `scan` saw it, asks docktor to run, given what was recorded before and the ids of the
+/// engines; and what is to be recorded now.
+pub fn resolve(
+    scan: &Scan,
+    before: &Record,
+    engines: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> (Catalog, Record) {
     let claims = Claims::of(scan, before);
     let mut catalog = Catalog::default();
-    let mut record = Record { documents: BTreeMap::new(), engines: before.engines.clone() };
+    let mut record = Record { documents: BTreeMap::new(), engines: engines.clone() };
 
     let (policies, others): (BTreeMap<_, _>, _) =
         standings(&claims, scan, before).into_iter().partition(|(key, _)| key.kind == Kind::ScalingPolicy);
@@ -44,17 +49,17 @@ pub fn resolve(scan: &Scan, before: &Record, now: Timestamp) -> (Catalog, Record
 
 fn put_in_force(catalog: &mut Catalog, key: &DocumentKey, good: &Good) {
     let name = key.name.clone();
-    match good.text.document().map(|it| (**it).clone()) {
-        Some(Document::ScalingProfile(it)) => {
-            catalog.profiles.insert(name, it.into());
+    match good.text.document().cloned() {
+        Some(Content::ScalingProfile(it)) => {
+            catalog.profiles.insert(name, it);
         }
-        Some(Document::HostBudget(it)) => {
-            catalog.budgets.insert(name, it.into());
+        Some(Content::HostBudget(it)) => {
+            catalog.budgets.insert(name, it);
         }
-        Some(Document::Notifier(it)) => {
-            catalog.notifiers.insert(name, it.into());
+        Some(Content::Notifier(it)) => {
+            catalog.notifiers.insert(name, it);
         }
-        Some(Document::ScalingPolicy(_)) | None => {}
+        Some(Content::ScalingPolicy(_)) | None => {}
     }
 }
 
@@ -67,8 +72,8 @@ fn add_policies(
     let mut goods = BTreeMap::new();
     for (key, standing) in &mut policies {
         let mut profile = None;
-        if let Some((loaded, Document::ScalingPolicy(policy))) =
-            standing.fresh.map(|fresh| (fresh.loaded, &**fresh.document))
+        if let Some((loaded, Content::ScalingPolicy(policy))) =
+            standing.fresh.map(|fresh| (fresh.loaded, fresh.document))
         {
             let mistakes = cross::check(policy, catalog, &standing.source.file, loaded);
             if mistakes.is_empty() {
@@ -92,12 +97,12 @@ fn add_policies(
 }
 
 fn entry(name: &str, standing: Standing<'_>, good: Option<&Good>, conflict: Option<Conflict>) -> PolicyEntry {
-    let policy = good.and_then(|it| match &**it.text.document()? {
-        Document::ScalingPolicy(policy) => Some(policy.clone().into()),
+    let policy = good.and_then(|it| match it.text.document()? {
+        Content::ScalingPolicy(policy) => Some(policy.clone()),
         _ => None,
     });
-    let profile = good.and_then(|it| match &**it.profile.as_ref()?.document()? {
-        Document::ScalingProfile(profile) => Some(profile.clone().into()),
+    let profile = good.and_then(|it| match it.profile.as_ref()?.document()? {
+        Content::ScalingProfile(profile) => Some(profile.clone()),
         _ => None,
     });
     PolicyEntry {

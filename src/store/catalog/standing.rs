@@ -1,13 +1,11 @@
 //! How each name stands in the folder: its present text, what is wrong with that, what was recorded before.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::super::folder::Scan;
-use super::super::load::LoadedDocument;
+use super::super::load::{Content, LoadedDocument};
 use super::super::record::{DocumentKey, Good, Record, StoredText};
 use super::claims::{Claim, Claims};
-use crate::api::Document;
 use crate::api::read::Mistake;
 use crate::api::status::SourceRef;
 use crate::model::key::Generation;
@@ -32,7 +30,7 @@ pub struct Standing<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Fresh<'a> {
     pub loaded: &'a LoadedDocument,
-    pub document: &'a Arc<Document>,
+    pub document: &'a Content,
 }
 
 /// The standing of every name that has one.
@@ -115,17 +113,7 @@ impl Standing<'_> {
     fn generation(&self, fresh: Fresh<'_>) -> Generation {
         let Some(recorded) = self.recorded else { return 1 };
         let same = recorded.text.is(&fresh.loaded.text)
-            || recorded.text.document().is_some_and(|last| same_spec(last, fresh.document));
+            || recorded.text.document().is_some_and(|last| last.has_spec_of(fresh.document));
         recorded.generation + Generation::from(!same)
-    }
-}
-
-fn same_spec(one: &Document, other: &Document) -> bool {
-    match (one, other) {
-        (Document::ScalingPolicy(one), Document::ScalingPolicy(other)) => one.spec == other.spec,
-        (Document::ScalingProfile(one), Document::ScalingProfile(other)) => one.spec == other.spec,
-        (Document::HostBudget(one), Document::HostBudget(other)) => one.spec == other.spec,
-        (Document::Notifier(one), Document::Notifier(other)) => one.spec == other.spec,
-        _ => false,
     }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::super::load::Content;
 use super::super::record::Good;
 use super::{Conflict, Contested, Place};
-use crate::api::Document;
 use crate::api::target::{SystemdManager, Target};
 
 /// Gives each target of `policies` (name and record) one owner, marks it there, and names the conflicts of the
@@ -64,8 +64,8 @@ impl Wish {
 }
 
 fn target(good: &Good) -> Option<Target> {
-    match &**good.text.document()? {
-        Document::ScalingPolicy(policy) => policy.spec.target.clone(),
+    match good.text.document()? {
+        Content::ScalingPolicy(policy) => policy.spec.target.clone(),
         _ => None,
     }
 }
