@@ -6,10 +6,10 @@ pub mod engine;
 pub mod program;
 pub mod shutdown;
 
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use tokio::sync::mpsc;

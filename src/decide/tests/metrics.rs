@@ -162,3 +162,21 @@ scaleUp:
         assert_eq!(World::new(&text(when)).decide(&snapshot, 0).desired == 3, fires, "{when} {a} {b} {c}");
     }
 }
+
+#[test]
+fn tracking_the_memory_of_replicas_counts_young_ones_and_tracking_their_cpu_does_not() {
+    let text = |metric: &str| {
+        format!("replicas: {{max: 20}}\ntrack: [{{metric: {metric}, target: 50}}]\nscaleUp: {{limits: []}}\n")
+    };
+    let mut snapshot = running(4, 100.0);
+    for replica in &mut snapshot.replicas {
+        replica.samples[0].memory = Some(100.0);
+        replica.limits.memory = Some(100.0);
+    }
+    for replica in &mut snapshot.replicas[2..] {
+        replica.started_at = Some(at(-10));
+    }
+    // All four at 100 % of memory; of the CPU two at 100 %, and two young ones taken for idle.
+    assert_eq!(World::new(&text("memory.utilization")).decide(&snapshot, 0).desired, 8);
+    assert_eq!(World::new(&text("cpu.utilization")).decide(&snapshot, 0).desired, 4);
+}
