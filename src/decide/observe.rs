@@ -260,10 +260,10 @@ pub fn measured(
                 Aggregate::Utilization => limit(metric.resource, &replica.limits).unwrap_or(0.0),
                 _ => 1.0,
             };
-            // The CPU of a replica that starts says nothing of the load; its other values do once it is ready.
+            // What a replica uses of the CPU while it starts says nothing of the load; its other values do.
             let counts = match metric.resource {
                 Resource::Cpu => warmed_up(replica, readiness, now),
-                _ => is_ready(replica, readiness.delay, now),
+                _ => replica.phase == ReplicaPhase::Running,
             };
             match (counts, mean(metric.resource, &replica.samples)) {
                 (false, _) => Measured::NotReady { request },

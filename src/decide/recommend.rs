@@ -108,7 +108,8 @@ pub fn recommend(
             Some(proposal) => result.proposals.push(proposal),
             None => result.track_lacking |= !matches!(reading, Reading::NotApplicable),
         }
-        result.track_lacking |= reading.is_failure();
+        let whole = matches!(track.goal, Goal::Value(_) | Goal::AverageValue(_));
+        result.track_lacking |= reading.is_failure() || (whole && matches!(reading, Reading::Partial(_)));
         result.blind_tracks += usize::from(blind(&[track.metric], spec, memory));
     }
     result

@@ -314,6 +314,7 @@ impl Memory {
 
     /// Forgets what can no longer matter. `period` is the longest period of a limit.
     pub fn forget(&mut self, now: Timestamp, period: Duration) {
+        self.turn_back(now);
         drop_older(&mut self.changes, now, period, |it| it.at);
         drop_older(&mut self.scale_downs, now, SCALE_DOWN_PERIOD, |it| *it);
         drop_older(&mut self.drift.restores, now, RESTORE_PERIOD, |it| *it);
@@ -323,6 +324,32 @@ impl Memory {
         if self.wish.as_ref().is_some_and(|it| it.until <= now) {
             self.wish = None;
         }
+    }
+
+    /// Whatever lies ahead of `now` was written before the clock was set back. It happened at the latest now:
+    /// else cooldowns and windows would last for as long as the clock went back.
+    fn turn_back(&mut self, now: Timestamp) {
+        let moments = [self.last_action, self.last_active, self.failed.stopped_at];
+        let windows = [self.highs.back(), self.lows.back()];
+        let ahead = |at: Timestamp| at > now;
+        if !moments.into_iter().flatten().any(ahead) && !windows.into_iter().flatten().any(|it| ahead(it.at))
+        {
+            return;
+        }
+        let earlier = |at: &mut Timestamp| *at = (*at).min(now);
+        for moment in [
+            &mut self.last_up,
+            &mut self.last_action,
+            &mut self.last_active,
+            &mut self.first_seen,
+            &mut self.failed.stopped_at,
+        ] {
+            moment.iter_mut().for_each(earlier);
+        }
+        self.highs.iter_mut().chain(&mut self.lows).for_each(|it| earlier(&mut it.at));
+        self.changes.iter_mut().for_each(|it| earlier(&mut it.at));
+        self.scale_downs.iter_mut().chain(&mut self.drift.restores).for_each(earlier);
+        self.drift.seen.iter_mut().for_each(|it| earlier(&mut it.at));
     }
 
     /// The life of that replica, begun here where it is new. Beyond the bound nothing is followed.
@@ -367,4 +394,111 @@ fn remember_in(entries: &mut VecDeque<Past>, past: Past, window: Duration, beate
         }
     }
     entries.push_back(past);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_change_sets_what_cooldowns_limits_and_drift_are_measured_by() {
+        let mut memory = Memory::default();
+        memory.record_change(2, 4, Purpose::Recommendation, at(10));
+        memory.record_change(4, 3, Purpose::Recommendation, at(20));
+        assert_eq!(
+            (memory.last_up, memory.last_action, memory.desired),
+            (Some(at(10)), Some(at(20)), Some(3))
+        );
+        assert_eq!((memory.changes.len(), memory.scale_downs.len()), (2, 1));
+        memory.record_failure(4, at(21));
+        assert_eq!((memory.changes.len(), memory.desired, memory.failed.in_a_row), (1, Some(4), 1));
+    }
+
+    #[test]
+    fn zero_is_docktors_own_only_where_docktor_went_there() {
+        let mut memory = Memory::default();
+        memory.record_change(2, 0, Purpose::Recommendation, at(0));
+        assert!(memory.scaled_to_zero);
+        memory.record_change(0, 1, Purpose::Recommendation, at(1));
+        assert!(memory.scaled_to_zero, "until the replica is seen to run");
+        memory.record_change(1, 2, Purpose::Recommendation, at(2));
+        assert!(!memory.scaled_to_zero);
+    }
+
+    #[test]
+    fn what_is_as_old_as_its_period_is_forgotten() {
+        let mut memory = Memory::default();
+        memory.record_change(2, 4, Purpose::RestoreDrift, at(0));
+        memory.hold(Hold {
+            direction: HoldDirection::Both,
+            until: at(60),
+            reason: None,
+            by: "ada".to_owned(),
+        });
+        memory.forget(at(59), Duration::from_secs(60));
+        assert_eq!((memory.changes.len(), memory.hold.is_some()), (1, true));
+        memory.forget(at(60), Duration::from_secs(60));
+        assert_eq!((memory.changes.len(), memory.hold.is_some(), memory.drift.restores.len()), (0, false, 1));
+        memory.forget(at(600), Duration::from_secs(60));
+        assert!(memory.drift.restores.is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_prolong_cooldowns() {
+        let mut memory = Memory::default();
+        memory.record_change(2, 4, Purpose::Recommendation, at(100_000));
+        memory.remember(4, at(100_000), Duration::ZERO, Duration::from_secs(300));
+        memory.forget(at(500), Duration::from_secs(60));
+        assert_eq!((memory.last_up, memory.last_action), (Some(at(500)), Some(at(500))));
+        assert_eq!((memory.highs[0].at, memory.changes[0].at), (at(500), at(500)));
+    }
+
+    #[test]
+    fn resume_ends_holds_and_forgets_failures_and_contested_drift() {
+        let mut memory = Memory { desired: Some(3), ..Memory::default() };
+        memory.hold(Hold { direction: HoldDirection::Up, until: at(60), reason: None, by: "ada".to_owned() });
+        memory.failed = Failures { in_a_row: 3, stopped_at: Some(at(1)), ..Failures::default() };
+        memory.drift.contested = true;
+        memory.resume();
+        assert_eq!(memory, Memory { desired: Some(3), ..Memory::default() });
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_of_a_window_has_its_extremes(
+            past in prop::collection::vec((0..40i64, 0..9u32), 1..60), window in 1..200u64,
+        ) {
+            let length = Duration::from_secs(window);
+            let mut memory = Memory::default();
+            let mut all = Vec::new();
+            let mut now = 0;
+            for (after, replicas) in past {
+                now += after;
+                memory.remember(replicas, at(now), length, length);
+                all.push(Past { at: at(now), replicas });
+                let inside = |it: &&Past| at(now).since(it.at) < length;
+                let numbers = || all.iter().filter(inside).map(|it| it.replicas);
+                prop_assert_eq!(memory.highs.iter().map(|it| it.replicas).max(), numbers().max());
+                prop_assert_eq!(memory.lows.iter().map(|it| it.replicas).min(), numbers().min());
+            }
+        }
+
+        #[test]
+        fn a_window_never_holds_more_than_its_bound_and_keeps_the_safest(count in 1..2_000u32) {
+            let mut memory = Memory::default();
+            let length = Duration::from_secs(1_000_000);
+            for (second, replicas) in (0..count).rev().enumerate() {
+                memory.remember(replicas, at(second as i64), length, length);
+            }
+            prop_assert!(memory.highs.len() <= MAX_RECOMMENDATIONS);
+            prop_assert_eq!(memory.highs[0].replicas, count - 1);
+            prop_assert_eq!(memory.lows.len(), 1);
+        }
+    }
 }

@@ -120,6 +120,8 @@ fn every_part_that_this_build_does_not_do_is_named() {
     for (more, path) in [
         ("mode: Approve", "spec.mode"),
         ("notify: [ops]", "spec.notify"),
+        ("priority: 5", "spec.priority"),
+        ("onDelete: Restore", "spec.onDelete"),
         ("scaleIn: {drain: {timeout: 5s}}", "spec.scaleIn.drain"),
         ("forecast: {metric: cpu.avg, horizon: 10m, averageValue: 50}", "spec.forecast"),
         ("resources: {persistent: true}", "spec.resources"),

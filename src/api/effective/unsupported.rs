@@ -24,6 +24,8 @@ pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     found.when(spec.forecast.is_some(), "spec.forecast", "a forecast");
     found.when(spec.drain.is_some(), "spec.scaleIn.drain", "draining");
     found.when(!spec.notify.is_empty(), "spec.notify", "notifiers");
+    found.when(spec.on_delete == OnDelete::Restore, "spec.onDelete", "onDelete: Restore");
+    found.when(spec.priority != 0, "spec.priority", "a priority, which only a HostBudget would ask for,");
     found.when(spec.drift.limits != OnLimitsDrift::Restore, "spec.drift.limits", "vertical scaling");
     for metric in &spec.metrics {
         let unmeasured = matches!(&metric.origin, Origin::Target(it) if it.resource == Resource::OomKills);
