@@ -18,6 +18,7 @@ pub mod store;
 pub mod admin;
 pub mod http;
 pub mod controller;
+pub mod cli;
 pub mod daemon;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -61,7 +61,8 @@ fn modules() -> Vec<String> {
 /// The top-level module a file belongs to.
 fn module_of(path: &Path) -> String {
     let inner = path.strip_prefix(source_root()).expect("the file is below src");
-    let first = inner.components().next().expect("a file has a name").as_os_str().to_string_lossy().into_owned();
+    let first =
+        inner.components().next().expect("a file has a name").as_os_str().to_string_lossy().into_owned();
     first.trim_end_matches(".rs").to_owned()
 }
 

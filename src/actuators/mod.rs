@@ -93,8 +93,9 @@ pub trait Actuator: Send + Sync {
     fn observe<'a>(&'a self, retiring: &'a [ReplicaId]) -> BoxFuture<'a, Result<Observed, ActuatorError>>;
 
     /// Makes and starts `count` more replicas, each marked with the policy and the change; does not wait
-    /// until they are ready. Starts kept, stopped replicas before it makes new ones. Gives the ids started.
-    /// What it cannot start it removes again.
+    /// until they are ready. Starts kept, stopped replicas before it makes new ones. Gives the ids started,
+    /// fewer than `count` where the ceiling is below. What it cannot start it removes again; after an error,
+    /// those already started run on, and the next observation shows them.
     fn grow<'a>(
         &'a self,
         policy: &'a PolicyKey,

@@ -6,7 +6,7 @@ use super::args::{Global, Kind};
 use super::exit::{Exit, Failure};
 use super::explain::{clock_time, decisions, table};
 use super::origin::Origin;
-use super::output::{Format, Output, Table, age, number, unsupported};
+use super::output::{Format, Output, Table, age, number, unsupported, yaml};
 use super::policies::replicas;
 use crate::admin::view::{PolicyView, word};
 use crate::api::status::TrailLine;
@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::units::Timestamp;
 
 /// Column at which values begin.
-const LABEL_WIDTH: usize = 14;
+const LABEL_WIDTH: usize = 15;
 /// Decisions that are shown; `explain --tail` shows more.
 const SHOWN_DECISIONS: usize = 10;
 
@@ -124,7 +124,7 @@ impl Page<'_> {
         };
         let Some(spec) = spec else { return self.pair(title, "<none that could be read>") };
         self.output.line(format!("{title}:"))?;
-        for line in serde_yaml::to_string(spec)?.lines() {
+        for line in yaml(spec)?.lines() {
             self.output.line(format!("  {line}"))?;
         }
         Ok(())
@@ -154,14 +154,20 @@ impl Page<'_> {
         }
         let rows = decision.trail.iter().map(|TrailLine { stage, replicas, message }| {
             let replicas = replicas.map_or_else(|| "-".to_owned(), |it| it.to_string());
-            vec![format!("  {}", word(stage)), replicas, message.clone()]
+            vec![word(stage), replicas, message.clone()]
         });
-        self.section("  Trail", vec!["STAGE", "REPLICAS", "WHAT"], rows.collect())?;
+        self.output.line("  Trail:")?;
+        for line in Table::new(vec!["STAGE", "REPLICAS", "WHAT"]).lines(rows) {
+            self.output.line(format!("    {line}"))?;
+        }
 
         let decisions = decisions(self.view);
         if decisions.len() > 1 {
             self.output.line("Decisions:")?;
-            table(&decisions[decisions.len().saturating_sub(SHOWN_DECISIONS)..], self.output)?;
+            let recent = &decisions[decisions.len().saturating_sub(SHOWN_DECISIONS)..];
+            for line in table(recent) {
+                self.output.line(format!("  {line}"))?;
+            }
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ pub async fn run(
     let decisions = decisions(&view);
     let recent = &decisions[decisions.len().saturating_sub(tail.unwrap_or(usize::MAX))..];
     match (&global.output, tail) {
-        (Format::Table, Some(_)) if !recent.is_empty() => table(recent, output),
+        (Format::Table, Some(_)) if !recent.is_empty() => output.lines(table(recent)),
         (Format::Table, Some(_)) => Err(Failure::say(Exit::NothingFound, "no decision yet")),
         (Format::Table, None) => tell(&view, Clock::system().now(), output),
         (Format::Wide | Format::Name, _) => Err(unsupported("explain", "a story, json, yaml and jsonpath")),
@@ -56,13 +56,11 @@ pub fn decisions(view: &PolicyView) -> Vec<DecisionView> {
     all.map(|it| DecisionView { policy: policy.clone(), decision: it.clone() }).collect()
 }
 
-/// Decisions as a table.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn table(decisions: &[DecisionView], output: &mut Output) -> Result<(), Failure> {
+/// Decisions as the lines of a table.
+#[must_use]
+pub fn table(decisions: &[DecisionView]) -> Vec<String> {
     let mut table = Table::new(vec!["TIME", "POLICY", "ACTION", "FROM→TO", "REASON"]);
-    let rows = decisions.iter().map(|DecisionView { policy, decision: it }| {
+    table.lines(decisions.iter().map(|DecisionView { policy, decision: it }| {
         let limit = it.limited_by.as_ref().map(|limit| format!(" (limited by {limit})")).unwrap_or_default();
         vec![
             clock_time(it.time),
@@ -71,11 +69,7 @@ pub fn table(decisions: &[DecisionView], output: &mut Output) -> Result<(), Fail
             format!("{}→{}", it.from, it.to),
             format!("{}{limit}", it.reason),
         ]
-    });
-    for line in table.lines(rows) {
-        output.line(line)?;
-    }
-    Ok(())
+    }))
 }
 
 /// The last decision as a story.

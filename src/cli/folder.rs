@@ -1,6 +1,6 @@
 //! The policy folder as the client reads it, without a controller: specs from the files, status from the sidecars.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::exit::{Exit, Failure};
 use crate::admin::view::{PolicyView, Signal, ViewMetadata};
-use crate::api::policy::{Mode, ScalingPolicy};
+use crate::api::effective::effective_policy;
+use crate::api::policy::{Mode, PolicySpec, ScalingPolicy};
 use crate::api::read::{self, Parsed};
 use crate::api::status::{Phase, ScalingPolicyStatus, SourceRef, Status};
 use crate::api::{API_VERSION, Document};
@@ -33,6 +34,7 @@ impl Folder {
     /// When the folder cannot be read.
     pub fn read(root: &Path) -> Result<Self, Failure> {
         let mut policies = Vec::new();
+        let mut profiles = BTreeMap::new();
         for file in policy_files(root)? {
             let bytes = match std::fs::read(&file) {
                 Ok(bytes) => bytes,
@@ -43,12 +45,26 @@ impl Folder {
             };
             let name = file.strip_prefix(root).unwrap_or(&file).display().to_string();
             let sidecar = Sidecar::beside(&file);
-            policies.extend(
-                read::read(&name, &bytes).into_iter().filter_map(|it| view(&name, &bytes, it, &sidecar)),
-            );
+            for parsed in read::read(&name, &bytes) {
+                match parsed.document {
+                    Ok(Document::ScalingProfile(it)) => drop(profiles.insert(it.metadata.name, it.spec)),
+                    _ => policies.extend(view(&name, &bytes, parsed, &sidecar)),
+                }
+            }
+        }
+        for policy in &mut policies {
+            policy.effective = policy.spec.as_ref().and_then(|it| effective(it, &profiles));
         }
         policies.sort_by(|left, right| left.metadata.name.cmp(&right.metadata.name));
         Ok(Self { policies })
+    }
+}
+
+/// The spec with profile and defaults laid under it; `None` where its profile is not in the folder.
+fn effective(spec: &PolicySpec, profiles: &BTreeMap<String, PolicySpec>) -> Option<PolicySpec> {
+    match &spec.profile {
+        None => Some(effective_policy(spec, None)),
+        Some(name) => profiles.get(name).map(|it| effective_policy(spec, Some(it))),
     }
 }
 
@@ -64,7 +80,12 @@ pub fn policy_files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     let mut files = Vec::new();
     let mut folders = vec![(path.to_owned(), 0)];
+    let mut seen = BTreeSet::new();
     while let Some((folder, depth)) = folders.pop() {
+        // A folder that a symlink leads back to is read once.
+        if !seen.insert(folder.canonicalize().map_err(failed)?) {
+            continue;
+        }
         for entry in std::fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?.path();
             let name = entry.file_name().unwrap_or_default().to_string_lossy();

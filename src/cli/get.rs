@@ -53,7 +53,7 @@ async fn policies(
         let width = width_of(&global.output);
         let now = Clock::system().now();
         let rows = found.policies.iter().map(|it| row(it, width, now));
-        print(output, Table::new(header(width)).lines(rows))?;
+        output.lines(Table::new(header(width)).lines(rows))?;
     }
     found.complain("policies")
 }
@@ -95,7 +95,7 @@ async fn watch_policies(
                     .filter_map(|it| changed_row(it, row(&it.object, width, now), &mut last_rows))
                     .collect();
                 if !rows.is_empty() {
-                    print(output, table.lines(rows))?;
+                    output.lines(table.lines(rows))?;
                 }
             } else {
                 for change in changes {
@@ -144,7 +144,7 @@ async fn decisions(
         .is_none()
         && !decisions.is_empty()
     {
-        explain::table(&decisions, output)?;
+        output.lines(explain::table(&decisions))?;
     }
     if decisions.is_empty() { Err(Failure::say(Exit::NothingFound, "no decisions found")) } else { Ok(()) }
 }
@@ -180,7 +180,7 @@ async fn events(
         }
     }
     if tabular && !kept.is_empty() {
-        print(output, table.lines(kept.iter().map(event_row)))?;
+        output.lines(table.lines(kept.iter().map(event_row)))?;
     } else if args.watch {
         kept.iter().try_for_each(|it| print_one(output, &global.output, it))?;
     }
@@ -191,7 +191,7 @@ async fn events(
                 let event: EventRecord = read(&message)?;
                 if !of_names(&event) {
                 } else if tabular {
-                    print(output, table.lines([event_row(&event)]))?;
+                    output.lines(table.lines([event_row(&event)]))?;
                 } else {
                     print_one(output, &global.output, &event)?;
                 }
@@ -249,10 +249,6 @@ fn print_one(output: &mut Output, format: &Format, object: &impl Serialize) -> R
         output.line("")?;
     }
     Ok(())
-}
-
-fn print(output: &mut Output, lines: Vec<String>) -> Result<(), Failure> {
-    lines.into_iter().try_for_each(|line| output.line(line)).map_err(Into::into)
 }
 
 const fn width_of(format: &Format) -> Width {

@@ -96,6 +96,14 @@ impl Output {
         writeln!(self.stream, "{}", self.glyphs.shown(text.as_ref()))
     }
 
+    /// Several lines.
+    ///
+    /// # Errors
+    /// When nobody reads any more.
+    pub fn lines(&mut self, lines: Vec<String>) -> Result<(), Failure> {
+        Ok(lines.into_iter().try_for_each(|line| self.line(line))?)
+    }
+
     /// Text as it is, without a line's end.
     ///
     /// # Errors
@@ -112,7 +120,7 @@ impl Output {
     pub fn structured(&mut self, format: &Format, value: &impl Serialize) -> Result<Option<()>, Failure> {
         match format {
             Format::Json => self.raw(&(serde_json::to_string_pretty(value)? + "\n"))?,
-            Format::Yaml => self.raw(&serde_yaml::to_string(value)?)?,
+            Format::Yaml => self.raw(&yaml(value)?)?,
             Format::JsonPath(template) => self.raw(&template.render(&serde_json::to_value(value)?))?,
             Format::Name => {
                 for name in names(&serde_json::to_value(value)?) {
@@ -185,6 +193,14 @@ impl Table {
         layout.set_constraints(widths.map(ColumnConstraint::Absolute));
         layout.lines().map(|line| line.trim_end().to_owned()).filter(|it| !it.is_empty()).collect()
     }
+}
+
+/// YAML as people write it: by way of JSON, so that no enum becomes a YAML tag.
+///
+/// # Errors
+/// When the value has no JSON form.
+pub fn yaml(value: &impl Serialize) -> Result<String, Failure> {
+    Ok(serde_yaml::to_string(&serde_json::to_value(value)?)?)
 }
 
 /// Text that fits into one row.

@@ -7,6 +7,7 @@
 pub mod act;
 pub mod backoff;
 pub mod bind;
+pub mod board;
 pub mod observe;
 pub mod queue;
 pub mod reconcile;
@@ -244,7 +245,7 @@ impl Controller {
             submission.answer(Err(AdminError::NotFound { name: key.to_string() }));
         }
         if let Some(policy) = slot.policy {
-            self.parts.forget(policy.key());
+            self.parts.forget(key, policy.durable);
         }
     }
 
@@ -296,7 +297,7 @@ impl Controller {
         let key = policy.key().clone();
         let Some(slot) = self.slots.get_mut(&key) else {
             // Deleted meanwhile: what the pass published goes too.
-            return self.parts.forget(&key);
+            return self.parts.forget(&key, policy.durable);
         };
         slot.policy = Some(policy);
         if !std::mem::replace(&mut slot.seen, true) {

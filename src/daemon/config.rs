@@ -30,6 +30,12 @@ pub struct Docktor {
 pub enum Command {
     /// Run the controller in the foreground, until SIGTERM or Ctrl-C
     Run(RunArgs),
+    /// Run the controller in the background, without a service manager
+    Daemon {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: DaemonCommand,
+    },
     /// Write a script that completes commands and flags
     Completion {
         /// For which shell
@@ -43,6 +49,39 @@ pub enum Command {
         /// The folder
         dir: PathBuf,
     },
+}
+
+/// What `docktor daemon` can do.
+#[derive(Debug, Subcommand)]
+pub enum DaemonCommand {
+    /// Start it, with the flags of `docktor run`
+    Start(RunArgs),
+    /// Ask it to stop, and wait
+    Stop(StateArgs),
+    /// Stop it if it runs, then start it
+    Restart(RunArgs),
+    /// Say whether it runs (exit code 0) or not (3)
+    Status(StateArgs),
+    /// Show the end of its log
+    Logs {
+        /// Whose.
+        #[command(flatten)]
+        state: StateArgs,
+        /// How many lines
+        #[arg(short = 'n', long, default_value_t = 100)]
+        lines: usize,
+        /// Go on and print what comes
+        #[arg(short, long)]
+        follow: bool,
+    },
+}
+
+/// Which background controller.
+#[derive(Debug, Clone, Args)]
+pub struct StateArgs {
+    /// Its state folder
+    #[arg(long, env = "DOCKTOR_STATE_DIR", value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
 }
 
 /// Flags of `docktor run`.

@@ -61,7 +61,7 @@ mod docker {
                 None => Address::default(),
             };
             let engine = Arc::new(Engine::new(address));
-            let meter = Containers::new(clock, typed_client(engine.address())?, Way::Best);
+            let meter = Containers::new(clock, Arc::clone(&engine), Way::Best);
             let sampler = Arc::new(Sampler::new(clock, Arc::new(meter), Arc::clone(metrics)));
             Ok(Self { compose: Compose::new(Arc::clone(&engine)), engine, sampler })
         }
@@ -100,20 +100,6 @@ mod docker {
         pub fn usage(&self) -> Arc<dyn Usage> {
             Arc::clone(&self.sampler) as Arc<dyn Usage>
         }
-    }
-
-    /// A client for stats.
-    fn typed_client(address: &Address) -> anyhow::Result<bollard::Docker> {
-        const TIMEOUT_SECONDS: u64 = 10;
-        let version = bollard::API_DEFAULT_VERSION;
-        Ok(match address {
-            Address::Unix(path) => {
-                bollard::Docker::connect_with_unix(&path.to_string_lossy(), TIMEOUT_SECONDS, version)?
-            }
-            Address::Tcp(host) => {
-                bollard::Docker::connect_with_http(&format!("http://{host}"), TIMEOUT_SECONDS, version)?
-            }
-        })
     }
 
     /// Wakes the policies of services that something happened to; all of them when events may have been lost.

@@ -1,12 +1,15 @@
 //! The wiring: the one place that puts concrete parts together and runs them until a signal.
 
+mod background;
 pub mod config;
 pub mod engine;
 pub mod program;
 pub mod shutdown;
 
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
@@ -16,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::controller::Controller;
+use crate::controller::board::Board;
 use crate::controller::reconcile::Parts;
 use crate::http::Services;
 use crate::http::access::Token;
@@ -62,9 +66,14 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
     }
 
     let living = store.entries().map(|it| it.key.clone()).collect();
-    memories.sweep(&living, clock.now()).context("old memories cannot be removed")?;
+    memories.mark_all_but(&living, clock.now()).context("old memories cannot be marked")?;
+    memories.remove_expired(clock.now()).context("old memories cannot be removed")?;
+    let found = memories.load_all().context("the memories cannot be read")?;
+    for problem in &found.set_aside {
+        tracing::error!(problem, "memory");
+    }
     let sidecars = Sidecars::new(&config.policies, config.status_dir.as_deref(), &config.state_dir);
-    sidecars.sweep(&store.catalog().files.keys().cloned().collect());
+    sidecars.sweep(store.catalog().files.keys());
 
     let (wakes, waking) = mpsc::channel(MAX_WAITING_WAKES);
     let (admin, orders) = Admin::new();
@@ -85,7 +94,8 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         actuators: engines.actuators(),
         usage: engines.usage(),
         memories: Arc::new(memories),
-        sidecars: Arc::new(sidecars),
+        found: Mutex::new(found.memories),
+        board: Arc::new(Board::new(sidecars)),
         stop: store.stop_file().clone(),
         admin,
         events,

@@ -139,10 +139,10 @@ impl Draft {
     }
 
     /// Fallback and combine: several recommendations become one.
-    pub(super) fn combine(&mut self, spec: &Spec, found: Recommendations) -> Shrinking {
-        let blind = fallback::blind(spec, &found);
+    pub(super) fn combine(&mut self, spec: &Spec, found: &mut Recommendations) -> Shrinking {
+        let blind = fallback::blind(spec, found);
         let lacking = found.up.lacking || found.down.lacking || found.track_lacking;
-        let mut proposals = found.proposals;
+        let mut proposals = std::mem::take(&mut found.proposals);
         let mut decides_down = false;
         if blind.any() && spec.fallback.behavior != FallbackBehavior::Keep {
             self.fallback = true;

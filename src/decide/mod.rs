@@ -98,9 +98,9 @@ pub fn decide(
     let scheduled = draft.schedule(spec, now);
     draft.bounds = bound::effective(spec.bounds, scheduled, constraints.ceiling);
 
-    let found = recommend::recommend(spec, memory, snapshot, &readings, from, followed.ready, now);
+    let mut found = recommend::recommend(spec, memory, snapshot, &readings, from, followed.ready, now);
     draft.recommended_by(spec, &found);
-    let shrinking = draft.combine(spec, found.clone());
+    let shrinking = draft.combine(spec, &mut found);
     let gate = draft.activate(spec, memory, &readings, &found, shrinking, now);
     draft.stabilize(spec, memory, gate, snapshot.evaluation, now);
     draft.limit(spec, memory, gate, now);

@@ -764,6 +764,53 @@ mod properties {
         }
 
         #[test]
+        fn limits_hold_over_any_period(
+            loads in prop::collection::vec((1..90i64, 0.0..200.0f64), 1..80), most in 1..5u32, period in 1..200u64,
+        ) {
+            let limits = format!("limits: [{{replicas: {most}, period: {period}s}}]");
+            let text = format!(
+                "
+replicas: {{max: 1000}}
+track: [{{metric: cpu.avg, target: 50}}]
+scaleUp: {{{limits}}}
+scaleDown: {{{limits}, stabilizationWindow: 0s}}
+"
+            );
+            let mut world = World::new(&text);
+            let mut past = vec![(0, 20)];
+            let mut now = 0;
+            for (after, cpu) in loads {
+                now += after;
+                let current = past.last().unwrap().1;
+                let count = world.step(&row(current, &[("cpu.avg", Some(cpu))]), now);
+                let began = now - i64::try_from(period).unwrap();
+                let at_start = past.iter().rev().find(|(at, _)| *at <= began).unwrap_or(&past[0]).1;
+                prop_assert!(count.max(current) <= current.max(at_start + most), "{past:?} {count}");
+                prop_assert!(count.min(current) >= current.min(at_start.saturating_sub(most)), "{past:?} {count}");
+                past.push((now, count));
+            }
+        }
+
+        #[test]
+        fn steady_load_settles(load in 1.0..2_000.0f64, start in 1..40u32, target in 20.0..90.0f64) {
+            let text = format!(
+                "
+replicas: {{max: 200}}
+track: [{{metric: cpu.avg, target: {target}}}]
+scaleDown: {{stabilizationWindow: 30s}}
+"
+            );
+            let mut world = World::new(&text);
+            let mut count = start;
+            let mut sizes = Vec::new();
+            for pass in 0..120 {
+                count = world.step(&row(count, &[("cpu.avg", Some(load / f64::from(count)))]), pass * 10);
+                sizes.push(count);
+            }
+            prop_assert!(sizes[60..].iter().all(|it| it == sizes.last().unwrap()), "{sizes:?}");
+        }
+
+        #[test]
         fn more_load_never_wants_fewer(spec in policies(), current in 1..30u32, load in 0.0..200.0f64, more in 0.0..1e6f64) {
             let desired = |load: f64| {
                 let mut memory = Memory::default();

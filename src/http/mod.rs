@@ -21,7 +21,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
@@ -48,23 +48,31 @@ pub struct Services {
     pub stop: CancellationToken,
 }
 
-/// All routes, without any rule of access.
+/// Every path with the methods that it takes.
+fn routes() -> [(&'static str, MethodRouter<Services>); 14] {
+    [
+        ("/healthz", get(|| async { "ok\n" })),
+        ("/readyz", get(readyz)),
+        ("/metrics", get(metrics)),
+        ("/version", get(api::version)),
+        ("/openapi.json", get(openapi::serve)),
+        ("/api/v1/policies", get(api::policies)),
+        ("/api/v1/policies/{name}", get(api::policy)),
+        ("/api/v1/policies/{name}/status", get(api::status)),
+        ("/api/v1/policies/{name}/decisions", get(api::policy_decisions)),
+        ("/api/v1/policies/{name}/hold", post(api::hold).delete(api::resume)),
+        ("/api/v1/policies/{name}/mode", put(api::set_mode)),
+        ("/api/v1/hold", post(api::hold_all).delete(api::resume_all)),
+        ("/api/v1/decisions", get(api::decisions)),
+        ("/api/v1/events", get(events::stream)),
+    ]
+}
+
+/// All routes and limits, without any rule of access.
 fn router(services: Services) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .route("/version", get(api::version))
-        .route("/openapi.json", get(openapi::document))
-        .route("/api/v1/policies", get(api::policies))
-        .route("/api/v1/policies/{name}", get(api::policy))
-        .route("/api/v1/policies/{name}/status", get(api::status))
-        .route("/api/v1/policies/{name}/decisions", get(api::policy_decisions))
-        .route("/api/v1/policies/{name}/hold", post(api::hold).delete(api::resume))
-        .route("/api/v1/policies/{name}/mode", put(api::set_mode))
-        .route("/api/v1/hold", post(api::hold_all).delete(api::resume_all))
-        .route("/api/v1/decisions", get(api::decisions))
-        .route("/api/v1/events", get(events::stream))
+    let router =
+        routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    router
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

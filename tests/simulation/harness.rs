@@ -1,7 +1,7 @@
 //! A controller over a world in memory and a folder on disk, which can be killed and started again.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
@@ -12,6 +12,7 @@ use docktor::api::policy::Mode;
 use docktor::api::status::Status;
 use docktor::clock::Clock;
 use docktor::controller::Controller;
+use docktor::controller::board::Board;
 use docktor::controller::reconcile::Parts;
 use docktor::model::key::PolicyKey;
 use docktor::store::Store;
@@ -85,7 +86,12 @@ impl Loop {
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
             let line = self.views().first().map_or_else(String::new, |it| {
                 let status = &it.status;
-                format!("{:?} {:?} {:?}", status.phase, status.replicas, status.last_decision.as_ref().map(|it| &it.reason))
+                format!(
+                    "{:?} {:?} {:?}",
+                    status.phase,
+                    status.replicas,
+                    status.last_decision.as_ref().map(|it| &it.reason)
+                )
             });
             self.story.push(format!("{} runs {} {line}", self.clock.now(), self.world.running()));
         }
@@ -114,7 +120,11 @@ impl Loop {
 
     pub fn condition(&self, kind: ConditionType) -> Condition {
         let conditions = self.status().conditions;
-        conditions.iter().find(|it| it.kind == kind).cloned().unwrap_or_else(|| panic!("{kind:?}: {conditions:?}"))
+        conditions
+            .iter()
+            .find(|it| it.kind == kind)
+            .cloned()
+            .unwrap_or_else(|| panic!("{kind:?}: {conditions:?}"))
     }
 
     pub async fn hold(&self, hold_for: Duration) {
@@ -163,8 +173,9 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         clock,
         actuators: Box::new(move |_| Ok(Arc::clone(&target) as Arc<dyn Actuator>)),
         usage: Arc::clone(world) as _,
+        found: Mutex::new(memories.load_all().expect("memories").memories),
         memories: Arc::new(memories),
-        sidecars: Arc::new(Sidecars::new(&policies, None, &state)),
+        board: Arc::new(Board::new(Sidecars::new(&policies, None, &state))),
         stop: store.stop_file().clone(),
         admin: admin.clone(),
         events: Arc::new(Events::new(clock, Arc::clone(&metrics))),

@@ -12,6 +12,7 @@ mod traps;
 mod declared;
 mod facts;
 mod survey;
+mod make;
 mod grow;
 mod depend;
 mod retire;

@@ -6,28 +6,19 @@ use super::findings::Findings;
 use super::sources::fields_of;
 use crate::api::metric::{MetricSource, TARGET_SOURCES};
 use crate::api::path::Path;
+use crate::api::policy::PolicySpec;
 use crate::api::read::hint::{guess, list, shorten};
+use crate::api::target::Target;
+use crate::api::target_metric::TargetMetric;
 
-/// What cpu, memory and tasks have over replicas and window.
-const SPREAD: [&str; 7] = ["avg", "min", "max", "p50", "p95", "sum", "utilization"];
-
-/// The fields of a source of the target itself.
-pub(crate) fn target_fields(source: &str) -> Vec<&'static str> {
-    let own: &[&str] = match source {
-        "cpu" => &["cores"],
-        "memory" => &["usage", "bytes", "oomKills"],
-        "tasks" => &["count"],
-        "network" => return vec!["rx", "tx"],
-        "io" => return vec!["read", "write"],
-        "pressure" => return vec!["cpu", "memory", "io"],
-        _ => return Vec::new(),
-    };
-    SPREAD.iter().chain(own).copied().collect()
-}
+/// What only a systemd unit has besides: the absolute values of what is percent of a limit there.
+const ABSOLUTE: [(&str, &str); 4] =
+    [("cpu", "cores"), ("memory", "bytes"), ("memory", "oomKills"), ("tasks", "count")];
 
 /// The metrics that a policy may speak of.
 pub(super) struct Names<'a> {
     declared: Option<&'a BTreeMap<String, MetricSource>>,
+    target: Option<&'a Target>,
     unknown: Unknown,
     /// Where sources are declared.
     path: Path,
@@ -43,12 +34,17 @@ pub(super) enum Unknown {
 }
 
 impl<'a> Names<'a> {
-    pub const fn new(
-        declared: Option<&'a BTreeMap<String, MetricSource>>,
-        unknown: Unknown,
-        path: Path,
-    ) -> Self {
-        Self { declared, unknown, path }
+    /// Those of `spec`, which stands at `path`.
+    pub fn of(spec: &'a PolicySpec, unknown: Unknown, path: &Path) -> Self {
+        let (declared, target) = (spec.metrics.as_ref(), spec.target.as_ref());
+        Self { declared, target, unknown, path: path.key("metrics") }
+    }
+
+    fn target_fields(&self, source: &str) -> impl Iterator<Item = &'static str> {
+        let has_absolute = matches!(self.target, None | Some(Target::Systemd(_)));
+        let absolute = ABSOLUTE.into_iter().filter(move |_| has_absolute);
+        let own: Vec<_> = absolute.filter(|(of, _)| *of == source).map(|(_, field)| field).collect();
+        TargetMetric::fields(source).iter().copied().chain(own)
     }
 
     /// Notes a mistake at `at` when there is no such metric.
@@ -71,7 +67,7 @@ impl<'a> Names<'a> {
         };
         if TARGET_SOURCES.contains(&source) {
             let fields: Vec<String> =
-                target_fields(source).iter().map(|field| format!("{source}.{field}")).collect();
+                self.target_fields(source).map(|field| format!("{source}.{field}")).collect();
             let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
             return if fields.contains(&metric) { Ok(()) } else { Err(unknown(metric, &fields)) };
         }

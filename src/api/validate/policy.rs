@@ -36,7 +36,7 @@ const SIGNALS: [&str; 10] = [
 
 pub(super) fn check(spec: &PolicySpec, form: Form, path: &Path, findings: &mut Findings) {
     let unknown = if form == Form::Whole { Unknown::Mistake } else { Unknown::MayBeElsewhere };
-    let names = Names::new(spec.metrics.as_ref(), unknown, path.key("metrics"));
+    let names = Names::of(spec, unknown, path);
 
     scope(spec, form, path, findings);
     if let Some(it) = &spec.target {

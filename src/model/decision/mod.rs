@@ -1,0 +1,372 @@
+//! A decision and its trail: what one pass wants, and what each stage made of it.
+//!
+//! The parts are plain values, rendered as text only when somebody looks.
+
+mod findings;
+mod text;
+
+use std::sync::Arc;
+
+use super::change::Intent;
+use super::memory::Purpose;
+use super::observation::ReplicaId;
+use crate::api::behavior::Op;
+use crate::api::condition::{ConditionStatus, ConditionType, Reason};
+use crate::api::status::{Action, DecisionRecord, NextAllowed, Stage, TrailLine};
+use crate::units::{Bounds, Duration, Timestamp};
+
+/// What one pass wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Replicas that run, start or restart.
+    pub current: u32,
+    /// Of these, the ones able to work.
+    pub ready: u32,
+    /// What a change starts from: `current`, less `rollback`, more what docktor is starting already.
+    pub from: u32,
+    /// Replicas wanted, after every stage.
+    pub desired: u32,
+    /// What recommenders alone would have, before stabilization, limits, bounds and gate.
+    pub recommended: u32,
+    /// Fewest and most replicas, as schedules and the target now have them.
+    pub bounds: Bounds,
+    /// What leads from `from` to `desired`.
+    pub action: Action,
+    /// Whether the action is to be carried out: not in mode `Observe`.
+    pub act: bool,
+    /// What the action is for; the controller hands it to `Memory::record_change`.
+    pub purpose: Purpose,
+    /// Why.
+    pub why: Why,
+    /// What kept it from what was recommended; the last that did.
+    pub limited_by: Option<Limitation>,
+    /// A line from each stage that had something to say.
+    pub trail: Vec<Line>,
+    /// Present values by full name, in the order of rules and track; missing ones are left out.
+    pub metrics: Vec<(Arc<str>, f64)>,
+    /// Metrics that could not be had, and should have been.
+    pub missing: Vec<Arc<str>>,
+    /// How much recommenders can see.
+    pub sight: Sight,
+    /// The fallback decides.
+    pub fallback: bool,
+    /// docktor itself brought the workload to zero, and nothing runs.
+    pub scaled_to_zero: bool,
+    /// Somebody else changed the count, and that is not settled.
+    pub drifted: Option<Drifted>,
+    /// Why the target cannot be seen or changed.
+    pub obstacle: Option<Reason>,
+    /// New replicas that failed and are to be removed, whatever `action` says.
+    pub rollback: Vec<ReplicaId>,
+    /// Replicas to stop and remove on a scale-down.
+    pub retire: Vec<ReplicaId>,
+    /// The replica to stop and keep when the workload goes to zero.
+    pub keep: Option<ReplicaId>,
+    /// When cooldowns end.
+    pub next_allowed: NextAllowed,
+    /// When something changes without any new input: a cooldown, a settling, a verification ends.
+    pub recheck_at: Option<Timestamp>,
+}
+
+/// How much recommenders can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sight {
+    /// Every metric that should be there is.
+    #[default]
+    Full,
+    /// Some are missing.
+    Partial,
+    /// None is there.
+    Blind,
+}
+
+/// A change by somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drifted {
+    /// What docktor had left.
+    pub left: u32,
+    /// docktor restored it too often, and gave up.
+    pub contested: bool,
+}
+
+/// Why a decision is what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Why {
+    /// Nothing asks for another count.
+    Steady,
+    /// Rules held.
+    Rules {
+        /// Those that held, with what they saw.
+        held: Vec<Evidence>,
+        /// For how many evaluations in a row.
+        times: u32,
+        /// How many it needed.
+        needed: u32,
+    },
+    /// A metric is off its target value.
+    Track {
+        /// The metric's name.
+        metric: Arc<str>,
+        /// Its value.
+        value: f64,
+        /// The value to hold.
+        target: f64,
+        /// Per replica or not.
+        per_replica: bool,
+    },
+    /// Metrics cannot be read, and the policy says how many replicas it then wants.
+    Fallback,
+    /// There is work, and nothing runs.
+    Active,
+    /// There has been no work for this long.
+    Idle(Duration),
+    /// Fewer than the minimum.
+    BelowMin(u32),
+    /// More than the maximum.
+    AboveMax(u32),
+    /// Somebody else changed the count from this one.
+    Drift {
+        /// What docktor had left.
+        left: u32,
+    },
+    /// A person asked for it.
+    Person {
+        /// Who.
+        by: String,
+    },
+    /// Somebody else turned the workload off.
+    TurnedOff,
+    /// The policy is switched off.
+    Disabled,
+    /// The target cannot be seen.
+    Unreadable(Reason),
+}
+
+/// What one rule saw when it held.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Evidence {
+    /// `metric op value`.
+    Compared {
+        /// The metric's name.
+        metric: Arc<str>,
+        /// Its value.
+        value: f64,
+        /// How it was compared.
+        op: Op,
+        /// With what.
+        threshold: f64,
+    },
+    /// It lay in its band.
+    Within {
+        /// The rule's text.
+        rule: Arc<str>,
+        /// The metric's value.
+        value: f64,
+    },
+    /// The expression is true.
+    Expression(Arc<str>),
+}
+
+/// What kept a decision from what was recommended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limitation {
+    /// A higher recommendation of the window.
+    ScaleDownWindow(Duration),
+    /// A lower recommendation of the window.
+    ScaleUpWindow(Duration),
+    /// Rate limits of scaleUp.
+    ScaleUpLimit,
+    /// Rate limits of scaleDown.
+    ScaleDownLimit,
+    /// `scaleDown.step`.
+    ScaleDownStep,
+    /// `scaleDown.rules` do not hold.
+    ScaleDownRules,
+    /// Metrics are missing.
+    MissingMetrics,
+    /// The cooldown of scaleUp, until then.
+    ScaleUpCooldown(Timestamp),
+    /// The cooldown of scaleDown, until then.
+    ScaleDownCooldown(Timestamp),
+    /// The minimum.
+    Min(u32),
+    /// The maximum.
+    Max(u32),
+    /// The target can have no more.
+    Ceiling(u32),
+    /// A change by others settles until then.
+    Settling(Timestamp),
+    /// A change by others is kept until then.
+    DriftHold(Timestamp),
+    /// docktor gave up restoring.
+    DriftContested,
+    /// A person holds it until then.
+    Hold(Timestamp),
+    /// The file `STOP` is there.
+    Stop,
+    /// Another policy owns the target.
+    Conflict,
+    /// The mode.
+    Mode,
+    /// The target cannot be changed at present.
+    Blocked(Reason),
+    /// docktor stopped trying, until then or until `resume`.
+    Failed(Option<Timestamp>),
+    /// A replica is starting or under verification.
+    Unfinished,
+    /// `maxScaleDownsPerHour`, until then.
+    ScaleDownsPerHour(Timestamp),
+}
+
+/// What one stage made of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// The stage.
+    pub stage: Stage,
+    /// The number after it, where it has one.
+    pub replicas: Option<u32>,
+    /// What it did.
+    pub note: Note,
+}
+
+/// What a stage did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Note {
+    /// What was seen.
+    Seen {
+        /// Replicas that run, start or restart.
+        current: u32,
+        /// Ready ones.
+        ready: u32,
+        /// Ones docktor is starting, on top of `current`.
+        starting: u32,
+        /// New ones that failed.
+        failed: u32,
+    },
+    /// A metric that could not be had.
+    Missing(Arc<str>),
+    /// scaleUp or scaleDown rules held and recommend.
+    Fired(Why),
+    /// Rules held, but not often enough in a row.
+    NotYet {
+        /// How often in a row.
+        times: u32,
+        /// How often it needs.
+        needed: u32,
+    },
+    /// Target tracking.
+    Tracked(Why),
+    /// Nobody has an opinion.
+    NoOpinion,
+    /// The fallback applies.
+    Fallback,
+    /// The largest of several.
+    Largest {
+        /// How many recommendations there were.
+        of: u32,
+    },
+    /// Kept from it.
+    Limited(Limitation),
+    /// The gate between 0 and 1.
+    Activation(Why),
+    /// A bound, drift or a person decides.
+    Bound(Why),
+    /// The schedule that is active.
+    Schedule(Arc<str>),
+    /// Changes by others go on as they are.
+    Adopted {
+        /// What docktor had left.
+        left: u32,
+    },
+    /// Nothing stands in the way.
+    Open,
+}
+
+/// Raw material of one condition; the controller adds the time of its last transition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it speaks of.
+    pub kind: ConditionType,
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// Why, in one word.
+    pub reason: Reason,
+    /// Why, for people.
+    pub message: String,
+}
+
+impl Decision {
+    /// Does it ask the controller to do something?
+    #[must_use]
+    pub fn wants_action(&self) -> bool {
+        (self.act && self.action != Action::None) || !self.rollback.is_empty()
+    }
+
+    /// How many replicas are to be made.
+    #[must_use]
+    pub const fn grow_by(&self) -> u32 {
+        self.desired.saturating_sub(self.from)
+    }
+
+    /// Why, in one line.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        self.why.to_string()
+    }
+
+    /// The intent of its action, to be put on disk first.
+    #[must_use]
+    pub fn intent(&self, id: super::change::ChangeId) -> Intent {
+        let retire = self.retire.iter().chain(&self.keep).cloned().collect();
+        Intent {
+            id,
+            at: self.at,
+            from: self.from,
+            to: self.desired,
+            retire,
+            reason: self.reason(),
+            approval: None,
+        }
+    }
+
+    /// As it is shown and stored.
+    #[must_use]
+    pub fn record(&self) -> DecisionRecord {
+        DecisionRecord {
+            time: self.at,
+            action: self.action,
+            from: self.from,
+            to: self.desired,
+            reason: self.reason(),
+            limited_by: self.limited_by.map(|it| it.to_string()),
+            trail: self.trail.iter().map(Line::render).collect(),
+        }
+    }
+}
+
+impl Line {
+    /// As it is shown and stored.
+    #[must_use]
+    pub fn render(&self) -> TrailLine {
+        TrailLine { stage: self.stage, replicas: self.replicas, message: self.note.to_string() }
+    }
+}
+
+impl Limitation {
+    /// When it ends by time alone.
+    #[must_use]
+    pub const fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::ScaleUpCooldown(until)
+            | Self::ScaleDownCooldown(until)
+            | Self::Settling(until)
+            | Self::DriftHold(until)
+            | Self::Hold(until)
+            | Self::ScaleDownsPerHour(until) => Some(until),
+            Self::Failed(until) => until,
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Decisions as text for people.
+
+use std::fmt;
+
+use super::{Evidence, Limitation, Note, Why};
+
+/// A number for people: enough digits to tell it from its threshold, and no more.
+struct Short(f64);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = match self.0.abs() {
+            size if size >= 10.0 => 1,
+            size if size >= 1.0 => 2,
+            _ => 4,
+        };
+        let text = format!("{:.digits$}", self.0);
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        f.write_str(if text == "-0" { "0" } else { text })
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compared { metric, value, op, threshold } => {
+                write!(f, "{metric} {} {op} {threshold}", Short(*value))
+            }
+            Self::Within { rule, value } => write!(f, "{rule} (now {})", Short(*value)),
+            Self::Expression(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Steady => f.write_str("nothing asks for another count"),
+            Self::Rules { held, times, needed } => {
+                for (index, evidence) in held.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(" and ")?;
+                    }
+                    write!(f, "{evidence}")?;
+                }
+                if *needed > 1 { write!(f, " ({} of {needed})", times.min(needed)) } else { Ok(()) }
+            }
+            Self::Track { metric, value, target, per_replica } => {
+                let each = if *per_replica { " per replica" } else { "" };
+                write!(f, "{metric} {}, target {}{each}", Short(*value), Short(*target))
+            }
+            Self::Fallback => f.write_str("metrics cannot be read, the fallback decides"),
+            Self::Active => f.write_str("there is work and nothing runs"),
+            Self::Idle(after) => write!(f, "no work for {after}"),
+            Self::BelowMin(min) => write!(f, "below the minimum of {min}"),
+            Self::AboveMax(max) => write!(f, "above the maximum of {max}"),
+            Self::Drift { left } => write!(f, "somebody else changed the count from {left}"),
+            Self::Person { by } => write!(f, "asked for by {by}"),
+            Self::TurnedOff => {
+                f.write_str("somebody else turned the workload off; docktor waits until a replica runs")
+            }
+            Self::Disabled => f.write_str("mode Disabled"),
+            Self::Unreadable(reason) => write!(f, "the target cannot be seen: {reason:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Limitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ScaleDownWindow(window) => {
+                write!(f, "scaleDown.stabilizationWindow: a higher recommendation within {window}")
+            }
+            Self::ScaleUpWindow(window) => {
+                write!(f, "scaleUp.stabilizationWindow: a lower recommendation within {window}")
+            }
+            Self::ScaleUpLimit => f.write_str("scaleUp.limits"),
+            Self::ScaleDownLimit => f.write_str("scaleDown.limits"),
+            Self::ScaleDownStep => f.write_str("scaleDown.step"),
+            Self::ScaleDownRules => f.write_str("scaleDown.rules do not hold"),
+            Self::MissingMetrics => f.write_str("metrics are missing, so nothing goes down"),
+            Self::ScaleUpCooldown(until) => write!(f, "scaleUp.cooldown until {until}"),
+            Self::ScaleDownCooldown(until) => write!(f, "scaleDown.cooldown until {until}"),
+            Self::Min(min) => write!(f, "the minimum of {min}"),
+            Self::Max(max) => write!(f, "the maximum of {max}"),
+            Self::Ceiling(most) => write!(f, "the target, which can have no more than {most}"),
+            Self::Settling(until) => write!(f, "a change by somebody else, which settles until {until}"),
+            Self::DriftHold(until) => write!(f, "a change by somebody else, which is kept until {until}"),
+            Self::DriftContested => f.write_str("somebody else, who keeps undoing what docktor restores"),
+            Self::Hold(until) => write!(f, "a hold until {until}"),
+            Self::Stop => f.write_str("the file STOP"),
+            Self::Conflict => f.write_str("another policy that owns the target"),
+            Self::Mode => f.write_str("the mode"),
+            Self::Blocked(reason) => write!(f, "the target: {reason:?}"),
+            Self::Failed(Some(until)) => write!(f, "too many failures, until {until}"),
+            Self::Failed(None) => f.write_str("too many failures, until `resume`"),
+            Self::Unfinished => f.write_str("a replica that is starting or under verification"),
+            Self::ScaleDownsPerHour(until) => write!(f, "safety.maxScaleDownsPerHour until {until}"),
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seen { current, ready, starting, failed } => {
+                write!(f, "{current} running, {ready} ready")?;
+                if *starting > 0 {
+                    write!(f, ", {starting} more being started")?;
+                }
+                if *failed > 0 {
+                    write!(f, ", {failed} new failed")?;
+                }
+                Ok(())
+            }
+            Self::Missing(metric) => write!(f, "{metric} is missing"),
+            Self::Fired(why) | Self::Tracked(why) | Self::Activation(why) | Self::Bound(why) => {
+                write!(f, "{why}")
+            }
+            Self::NotYet { times, needed } => write!(f, "rules hold, {times} of {needed} in a row"),
+            Self::NoOpinion => f.write_str("no opinion"),
+            Self::Fallback => f.write_str("metrics cannot be read, the fallback decides"),
+            Self::Largest { of } => write!(f, "the largest of {of}"),
+            Self::Limited(limitation) => write!(f, "kept by {limitation}"),
+            Self::Schedule(name) => write!(f, "schedule {name} is active"),
+            Self::Adopted { left } => write!(f, "somebody else changed the count from {left}; adopted"),
+            Self::Open => f.write_str("nothing stands in the way"),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The real `docktorctl` against the real HTTP server, fed by a fake controller.
+
+mod access;
+mod api;
+mod fixture;
+mod offline;
+mod online;
+mod orders;
