@@ -7,7 +7,6 @@
 pub mod act;
 pub mod backoff;
 pub mod bind;
-pub mod board;
 pub mod observe;
 pub mod queue;
 pub mod reconcile;
@@ -244,8 +243,9 @@ impl Controller {
         for submission in slot.waiting {
             submission.answer(Err(AdminError::NotFound { name: key.to_string() }));
         }
-        if let Some(policy) = slot.policy {
-            self.parts.forget(key, policy.durable);
+        // Else the pass that has it forgets it at its end.
+        if slot.policy.is_some() {
+            self.parts.forget(key);
         }
     }
 
@@ -297,7 +297,7 @@ impl Controller {
         let key = policy.key().clone();
         let Some(slot) = self.slots.get_mut(&key) else {
             // Deleted meanwhile: what the pass published goes too.
-            return self.parts.forget(&key, policy.durable);
+            return self.parts.forget(&key);
         };
         slot.policy = Some(policy);
         if !std::mem::replace(&mut slot.seen, true) {

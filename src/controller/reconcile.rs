@@ -1,9 +1,8 @@
 //! One pass over one policy. Reads the world afresh; never told what changed.
 
-use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -11,7 +10,6 @@ use tracing::Instrument;
 
 use super::act;
 use super::bind::{Actuators, Binding, Bound};
-use super::board::Board;
 use super::observe::{self, Usage};
 use super::record;
 use super::state::{Durable, Policy};
@@ -28,6 +26,7 @@ use crate::model::key::PolicyKey;
 use crate::model::observation::Snapshot;
 use crate::store::StopFile;
 use crate::store::memory::MemoryStore;
+use crate::store::sidecar::Sidecars;
 use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use crate::units::{Duration, Timestamp};
@@ -41,11 +40,9 @@ pub struct Parts {
     /// What samples replicas.
     pub usage: Arc<dyn Usage>,
     /// What is on disk of each policy.
-    pub memories: Arc<MemoryStore>,
-    /// What was on disk at the start, or when a policy was deleted; each taken by the policy that comes for it.
-    pub found: Mutex<HashMap<PolicyKey, Durable>>,
+    pub memories: Arc<MemoryStore<Durable>>,
     /// Status files.
-    pub board: Arc<Board>,
+    pub sidecars: Arc<Sidecars>,
     /// The file that stops every action.
     pub stop: StopFile,
     /// What screens see.
@@ -183,26 +180,16 @@ impl Parts {
         [decision.recheck_at, retry].into_iter().flatten().fold(evaluation, Timestamp::min)
     }
 
-    /// Takes what is remembered of a policy that docktor knew before.
-    #[must_use]
-    pub fn remembered(&self, key: &PolicyKey) -> Durable {
-        self.found().remove(key).unwrap_or_default()
-    }
-
-    fn found(&self) -> MutexGuard<'_, HashMap<PolicyKey, Durable>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Makes what is remembered of a policy durable, then shows `status` in its sidecar, where one is given.
     /// Does not hold up other passes.
     pub async fn save(&self, policy: &mut Policy, status: Option<&Status>) -> io::Result<()> {
         let durable = std::mem::take(&mut policy.durable);
         let (entry, status, now) = (policy.entry.clone(), status.cloned(), self.clock.now());
-        let (memories, board) = (Arc::clone(&self.memories), Arc::clone(&self.board));
+        let (memories, sidecars) = (Arc::clone(&self.memories), Arc::clone(&self.sidecars));
         let saving = tokio::task::spawn_blocking(move || {
             let outcome = memories.save(&entry.key, &durable);
             if let Some(status) = status {
-                board.show(&entry, &status, now);
+                sidecars.write(&entry, &status, now);
             }
             (durable, outcome)
         });
@@ -216,15 +203,12 @@ impl Parts {
     }
 
     /// A policy that is gone leaves nothing behind but its memory, which waits for one of its name.
-    pub fn forget(&self, key: &PolicyKey, last: Durable) {
+    pub fn forget(&self, key: &PolicyKey) {
         self.usage.forget(key);
         self.metrics.forget(key);
         self.admin.remove(key);
-        self.board.forget(key, self.clock.now());
-        if let Err(error) = self.memories.mark_deleted(key, self.clock.now()) {
-            tracing::warn!(policy = %key, %error, "the memory of a deleted policy will stay");
-        }
-        self.found().insert(key.clone(), last);
+        self.sidecars.forget(key);
+        self.memories.retire(key, self.clock.now());
         self.events.emit(&Event::PolicyDeleted { policy: key.clone() });
     }
 

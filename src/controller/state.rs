@@ -70,7 +70,7 @@ impl Policy {
     /// The policy with what is on disk of it.
     #[must_use]
     pub fn load(entry: PolicyEntry, parts: &Parts) -> Self {
-        let durable = parts.remembered(&entry.key);
+        let durable = parts.memories.get(&entry.key).unwrap_or_default();
         let mut policy = Self {
             binding: bind(&entry, &*parts.actuators),
             entry,

@@ -6,8 +6,6 @@ pub mod engine;
 pub mod program;
 pub mod shutdown;
 
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -19,7 +17,6 @@ use tokio_util::task::TaskTracker;
 use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::controller::Controller;
-use crate::controller::board::Board;
 use crate::controller::reconcile::Parts;
 use crate::http::Services;
 use crate::http::access::Token;
@@ -66,14 +63,9 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
     }
 
     let living = store.entries().map(|it| it.key.clone()).collect();
-    memories.mark_all_but(&living, clock.now()).context("old memories cannot be marked")?;
-    memories.remove_expired(clock.now()).context("old memories cannot be removed")?;
-    let found = memories.load_all().context("the memories cannot be read")?;
-    for problem in &found.set_aside {
-        tracing::error!(problem, "memory");
-    }
+    memories.sweep(&living, clock.now()).context("old memories cannot be removed")?;
     let sidecars = Sidecars::new(&config.policies, config.status_dir.as_deref(), &config.state_dir);
-    sidecars.sweep(store.catalog().files.keys());
+    sidecars.sweep(&store.catalog().files.keys().cloned().collect());
 
     let (wakes, waking) = mpsc::channel(MAX_WAITING_WAKES);
     let (admin, orders) = Admin::new();
@@ -94,8 +86,7 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         actuators: engines.actuators(),
         usage: engines.usage(),
         memories: Arc::new(memories),
-        found: Mutex::new(found.memories),
-        board: Arc::new(Board::new(sidecars)),
+        sidecars: Arc::new(sidecars),
         stop: store.stop_file().clone(),
         admin,
         events,

@@ -1,7 +1,7 @@
 //! A controller over a world in memory and a folder on disk, which can be killed and started again.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
@@ -12,7 +12,6 @@ use docktor::api::policy::Mode;
 use docktor::api::status::Status;
 use docktor::clock::Clock;
 use docktor::controller::Controller;
-use docktor::controller::board::Board;
 use docktor::controller::reconcile::Parts;
 use docktor::model::key::PolicyKey;
 use docktor::store::Store;
@@ -173,9 +172,8 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         clock,
         actuators: Box::new(move |_| Ok(Arc::clone(&target) as Arc<dyn Actuator>)),
         usage: Arc::clone(world) as _,
-        found: Mutex::new(memories.load_all().expect("memories").memories),
         memories: Arc::new(memories),
-        board: Arc::new(Board::new(Sidecars::new(&policies, None, &state))),
+        sidecars: Arc::new(Sidecars::new(&policies, None, &state)),
         stop: store.stop_file().clone(),
         admin: admin.clone(),
         events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
