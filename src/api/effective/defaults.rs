@@ -4,7 +4,7 @@ use super::*;
 
 /// A field set in the policy replaces the profile's. Objects directly under `spec` are merged field by
 /// field; lists, entries of `metrics`, and deeper values are replaced whole.
-pub(super) fn merged(policy: &PolicySpec, profile: Option<&PolicySpec>) -> PolicySpec {
+pub fn merged(policy: &PolicySpec, profile: Option<&PolicySpec>) -> PolicySpec {
     let Some(profile) = profile else { return policy.clone() };
     let (over, under) = (policy.clone(), profile.clone());
     PolicySpec {

@@ -366,7 +366,7 @@ mod unsupported;
 #[cfg(test)]
 mod tests;
 
-pub use defaults::effective_policy;
+pub use defaults::{effective_policy, merged};
 pub use profiles::{BUILT_IN, built_in};
 pub use unsupported::{Unsupported, unsupported};
 

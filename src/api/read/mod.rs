@@ -81,6 +81,25 @@ pub fn read(file: &str, bytes: &[u8]) -> Vec<Parsed> {
     parsed
 }
 
+/// The mistakes that `findings` are in a document of `file`, for checks that look at other documents too.
+/// `text` and `line` are the document's, as in [`Parsed`].
+#[must_use]
+pub fn locate(file: &str, text: &str, line: usize, findings: Vec<validate::Finding>) -> Vec<Mistake> {
+    let Built { tree, .. } = build::build(text, 0);
+    let begin =
+        if text.starts_with("---") { 1 } else { tree.root().map_or(1, |it| tree.node(it).span.start.line) };
+    let lines_before = line.saturating_sub(begin);
+    let Built { tree, .. } = build::build(text, lines_before);
+    let whole = "\n".repeat(lines_before) + text;
+    let source = Source::new(&whole);
+    let place = |finding: validate::Finding| {
+        let span = tree.nearest(&finding.path).map_or(Span::at(source.end()), |node| tree.handle(node));
+        let secrets: &[Span] = if finding.reveals == validate::Reveals::Secret { &[span] } else { &[] };
+        show(file, &source, Flaw { span, path: finding.path, message: finding.message }, secrets)
+    };
+    findings.into_iter().take(MAX_MISTAKES).map(place).collect()
+}
+
 /// What is wrong at a place of the text, before it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Flaw {

@@ -1,38 +1,44 @@
-//! What is wrong with a policy only in view of other documents: a profile or a notifier that is not there.
+//! What is wrong with a policy only in view of other documents: a profile or a notifier that is not there, or a
+//! profile with which the whole makes no sense.
 
 use super::super::load::LoadedDocument;
 use super::Catalog;
-use crate::api::policy::ScalingPolicy;
-use crate::api::read::Mistake;
+use crate::api::effective::{BUILT_IN, built_in, merged};
+use crate::api::path::Path;
+use crate::api::policy::{PolicySpec, ScalingPolicy};
+use crate::api::read::{Mistake, locate};
+use crate::api::validate::{self, Finding, Reveals};
 
 /// The mistakes of `policy`, which is `loaded` of `file`, in view of the profiles and notifiers in force.
 pub fn check(policy: &ScalingPolicy, catalog: &Catalog, file: &str, loaded: &LoadedDocument) -> Vec<Mistake> {
-    let mut mistakes = Vec::new();
     let spec = &policy.spec;
-    if let Some(profile) = spec.profile.as_ref().filter(|it| !catalog.profiles.contains_key(*it)) {
-        let message = format!("there is no valid ScalingProfile `{profile}`");
-        mistakes.push(mistake(file, loaded, "profile", message));
+    let mut findings = match &spec.profile {
+        None => Vec::new(),
+        Some(name) => match profile(name, catalog) {
+            Some(profile) => validate::effective(&merged(spec, Some(&profile))),
+            None => vec![unknown_profile(name)],
+        },
+    };
+    for (index, name) in spec.notify.iter().flatten().enumerate() {
+        if !catalog.notifiers.contains_key(name) {
+            let path = Path::root().key("spec").key("notify").index(index);
+            findings.push(finding(path, format!("there is no valid Notifier `{name}`")));
+        }
     }
-    for name in spec.notify.iter().flatten().filter(|it| !catalog.notifiers.contains_key(*it)) {
-        mistakes.push(mistake(file, loaded, "notify", format!("there is no valid Notifier `{name}`")));
-    }
-    mistakes
+    locate(file, &loaded.text, loaded.line, findings)
 }
 
-/// A mistake at the line of the field `field` of the spec.
-fn mistake(file: &str, loaded: &LoadedDocument, field: &str, message: String) -> Mistake {
-    let column = |line: &str| {
-        let field_text = line.trim_start().strip_prefix(field)?;
-        field_text.starts_with(':').then(|| line.len() - line.trim_start().len() + 1)
-    };
-    let found = loaded.text.lines().enumerate().find_map(|(line, text)| Some((line, column(text)?)));
-    let (line, column) = found.unwrap_or((0, 1));
-    Mistake {
-        file: file.to_owned(),
-        line: loaded.line + line,
-        column,
-        path: format!("spec.{field}"),
-        message,
-        snippet: None,
-    }
+/// One of the folder comes before a built-in one of the same name.
+fn profile(name: &str, catalog: &Catalog) -> Option<PolicySpec> {
+    catalog.profiles.get(name).map(|it| it.spec.clone()).or_else(|| built_in(name))
+}
+
+fn unknown_profile(name: &str) -> Finding {
+    let known = BUILT_IN.join("`, `");
+    let message = format!("there is no valid ScalingProfile `{name}` in the folder; built in are `{known}`");
+    finding(Path::root().key("spec").key("profile"), message)
+}
+
+fn finding(path: Path, message: String) -> Finding {
+    Finding { path, message, depends_on: Vec::new(), reveals: Reveals::Nothing }
 }

@@ -53,9 +53,42 @@ fn a_deleted_or_invalid_profile_changes_nothing_that_runs() {
 }
 
 #[test]
+fn a_built_in_profile_needs_no_document() {
+    let bench = Bench::with(&[("web.yaml", &user("balanced"))]);
+    assert_eq!((bench.running(), bench.get("web").profile.is_none()), (vec!["web"], true));
+}
+
+#[test]
+fn a_profile_with_which_a_policy_makes_no_sense_is_a_mistake_of_the_policy() {
+    let bounds = |min| profile("20s").replace("interval: 20s", &format!("replicas: {{min: {min}}}"));
+    let mut bench = Bench::with(&[("web.yaml", &user("calm")), ("calm.yaml", &bounds(2))]);
+    assert_eq!(bench.running(), ["web"]);
+    bench.write("calm.yaml", bounds(8));
+    bench.rescan();
+    bench.restart();
+    let web = bench.get("web");
+    assert!(web.mistakes[0].file == "web.yaml" && web.mistakes[0].line > 4, "{:?}", web.mistakes);
+    let min = web.profile.as_ref().and_then(|it| it.spec.replicas.as_ref()?.min);
+    assert_eq!((bench.running(), min), (vec!["web"], Some(2)));
+}
+
+#[test]
+fn a_mistake_of_a_later_document_stands_at_its_line_in_the_file() {
+    let mut bench = Bench::new();
+    bench.write(
+        "all.yaml",
+        ["# first\n\n".into(), simple("api"), "---\n# second\n".into(), user("calm")].concat(),
+    );
+    bench.rescan();
+    let mistake = &bench.get("web").mistakes[0];
+    assert_eq!((mistake.line, mistake.column), (21, 3));
+    assert!(mistake.snippet.as_ref().is_some_and(|it| it.contains("profile: calm")), "{mistake}");
+}
+
+#[test]
 fn an_unknown_notifier_is_a_mistake() {
     let mut bench = Bench::new();
     bench.write("web.yaml", simple("web").replace("spec:\n", "spec:\n  notify: [ops]\n"));
     bench.rescan();
-    assert_eq!(bench.get("web").mistakes[0].path, "spec.notify");
+    assert_eq!(bench.get("web").mistakes[0].path, "spec.notify[0]");
 }
