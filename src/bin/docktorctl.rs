@@ -1,1 +1,7 @@
-fn main() {}
+//! The client: see `docktor::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    docktor::cli::run(std::env::args_os()).into()
+}
