@@ -20,9 +20,6 @@ pub mod stabilize;
 pub mod verify;
 pub mod victims;
 
-#[cfg(test)]
-mod tests;
-
 use draft::Draft;
 use drift::Drift;
 use verify::Followed;
@@ -144,3 +141,6 @@ fn starting_point(memory: &Memory, current: u32, followed: &Followed, constraint
         _ => sound,
     }
 }
+
+#[cfg(test)]
+mod tests;

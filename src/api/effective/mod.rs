@@ -363,9 +363,6 @@ mod defaults;
 mod profiles;
 mod unsupported;
 
-#[cfg(test)]
-mod tests;
-
 pub use defaults::{effective_policy, merged};
 pub use profiles::{BUILT_IN, built_in};
 pub use unsupported::{Unsupported, unsupported};
@@ -379,3 +376,6 @@ impl Spec {
         compile::compile(&defaults::merged(policy, profile), &effective_policy(policy, profile))
     }
 }
+
+#[cfg(test)]
+mod tests;
