@@ -247,7 +247,7 @@ fn conditions(before: &[Condition], findings: Vec<Finding>, now: Timestamp) -> V
 
 fn view(policy: &Policy, status: Status) -> PolicyView {
     let written = policy.entry.policy.as_deref();
-    let effective = written.map(|it| effective_policy(&it.spec, profile(&policy.entry)));
+    let effective = written.map(|it| effective_policy(&it.spec, profile(&policy.entry).as_ref()));
     PolicyView {
         api_version: API_VERSION.to_owned(),
         kind: "ScalingPolicy".to_owned(),
