@@ -1,1 +1,7 @@
-fn main() {}
+//! The client: parse, run, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    docktor::cli::run(std::env::args_os()).into()
+}
