@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use docktor::actuators::compose::{Compose, ComposeService};
-use docktor::actuators::{Actuator, ActuatorError};
+use docktor::actuators::{Actuator, ActuatorError, Afterwards};
 use docktor::api::condition::Reason;
 use docktor::api::target::ComposeTarget;
 use docktor::model::change::ChangeId;
@@ -177,7 +177,7 @@ async fn a_replica_that_goes_by_itself_meanwhile_counts_as_retired() {
     let leaving: Vec<ReplicaId> = observed.replicas[1..].iter().map(|it| it.id.clone()).collect();
     fake.fail("DELETE /containers", Fault::DoneBut(409));
     fake.fail("POST /containers/00", Fault::Status(404, "no such container"));
-    web.retire(&leaving, false).await.unwrap();
+    web.retire(&leaving, Afterwards::Remove).await.unwrap();
     assert_eq!(states(&fake), ["running"]);
 }
 
@@ -188,10 +188,10 @@ async fn a_failed_stop_is_told_and_the_replica_stays() {
     grow(&web, "c1", 1).await;
     let second = observe(&web).await.replicas[1].id.clone();
     fake.fail("POST /containers/00", Fault::Status(500, "cannot kill"));
-    let error = web.retire(std::slice::from_ref(&second), false).await.unwrap_err();
+    let error = web.retire(std::slice::from_ref(&second), Afterwards::Remove).await.unwrap_err();
     assert_eq!(error.reason(), Reason::ActionFailed);
     assert_eq!(states(&fake), ["running", "running"]);
-    web.retire(&[second], false).await.unwrap();
+    web.retire(&[second], Afterwards::Remove).await.unwrap();
     assert_eq!(states(&fake), ["running"]);
 }
 
