@@ -228,7 +228,8 @@ async fn what_is_gone_already_counts_as_retired_and_strangers_are_left_alone() {
     let strangers = [second.clone(), ReplicaId::new(&neighbour[0]), ReplicaId::new("no-such-container")];
     web.retire(&strangers, Afterwards::Remove).await.unwrap();
     web.retire(&strangers, Afterwards::Remove).await.unwrap();
-    let (first, second) = tokio::join!(web.retire(&strangers, Afterwards::Remove), web.retire(&strangers, Afterwards::Remove));
+    let (first, second) =
+        tokio::join!(web.retire(&strangers, Afterwards::Remove), web.retire(&strangers, Afterwards::Remove));
     first.and(second).unwrap();
     assert_eq!(project.numbers("web"), [1]);
     assert_eq!(project.ids("webhook"), neighbour);

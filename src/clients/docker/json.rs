@@ -60,9 +60,9 @@ async fn read(body: Incoming) -> Result<Bytes, Error> {
 /// The engine's refusal, in its own words where it has some.
 fn refusal(status: StatusCode, body: &Bytes) -> Error {
     let told = serde_json::from_slice::<Value>(body).ok();
-    let message = told.as_ref().and_then(|it| it["message"].as_str()).map_or_else(
-        || String::from_utf8_lossy(body).into_owned(),
-        str::to_owned,
-    );
+    let message = told
+        .as_ref()
+        .and_then(|it| it["message"].as_str())
+        .map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned);
     Error::DockerResponseServerError { status_code: status.as_u16(), message }
 }

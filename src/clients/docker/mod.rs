@@ -23,7 +23,8 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::errors::Error;
 pub use bollard::models::{
-    ContainerBlkioStats as DiskStats, ContainerNetworkStats as InterfaceStats, ContainerStatsResponse as Stats,
+    ContainerBlkioStats as DiskStats, ContainerNetworkStats as InterfaceStats,
+    ContainerStatsResponse as Stats,
 };
 use bollard::query_parameters::{RemoveContainerOptions, StatsOptions};
 use futures::StreamExt;
