@@ -13,7 +13,7 @@ use super::backoff;
 use super::bind::Bound;
 use super::reconcile::Parts;
 use super::state::Policy;
-use crate::actuators::{Actuator, ActuatorError, Obstacle};
+use crate::actuators::{Actuator, ActuatorError, Afterwards, Obstacle};
 use crate::api::condition::Reason;
 use crate::model::change::{ChangeId, Intent};
 use crate::model::decision::Decision;
@@ -283,10 +283,10 @@ async fn stop_all(
 ) -> Result<(), ActuatorError> {
     replicas.retain(|it| Some(it) != kept.as_ref());
     if !replicas.is_empty() {
-        actuator.retire(&replicas, false).await?;
+        actuator.retire(&replicas, Afterwards::Remove).await?;
     }
     match kept {
-        Some(kept) => actuator.retire(&[kept], true).await,
+        Some(kept) => actuator.retire(&[kept], Afterwards::Keep).await,
         None => Ok(()),
     }
 }

@@ -10,5 +10,7 @@ mod compose_traps;
 mod fake_engine;
 #[cfg(feature = "docker")]
 mod engine_faults;
+#[cfg(feature = "docker")]
+mod engine_restart;
 mod metrics;
 mod sampler;
