@@ -1,0 +1,1 @@
+//! The controller while the engine stops and starts.
