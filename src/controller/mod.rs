@@ -37,6 +37,8 @@ use state::Policy;
 pub const CONCURRENT_PASSES: usize = 8;
 /// After an event of the engine, wait this long for more of them.
 const ENGINE_SETTLES: Duration = Duration::from_millis(200);
+/// How often memories of policies that are gone are looked through.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// A graceful stop waits this long for passes that run.
 const STOP_WAITS: Duration = Duration::from_secs(5);
 
@@ -73,6 +75,7 @@ pub struct Controller {
     wakes: mpsc::Receiver<Wake>,
     orders: Orders,
     stopped: bool,
+    swept: Instant,
     unseen: usize,
 }
 
@@ -128,6 +131,7 @@ impl Controller {
             wakes,
             orders,
             stopped: false,
+            swept: Instant::now(),
             unseen: 0,
         }
     }
@@ -203,6 +207,22 @@ impl Controller {
         }
         self.parts.metrics.set_policies_invalid(self.invalid());
         self.look_for_stop();
+        self.sweep();
+    }
+
+    /// Memories of policies that have been gone for long enough go too, now and then.
+    fn sweep(&mut self) {
+        if self.swept.elapsed() < SWEEP_EVERY {
+            return;
+        }
+        self.swept = Instant::now();
+        let living = self.slots.keys().cloned().collect();
+        let parts = Arc::clone(&self.parts);
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = parts.memories.sweep(&living, parts.clock.now()) {
+                tracing::warn!(%error, "old memories");
+            }
+        });
     }
 
     /// Begins or ends the general stop, for all policies at once.

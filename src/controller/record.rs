@@ -20,14 +20,15 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, decision: &Decision, ev
     keep_decision(policy, decision);
     let findings = findings(policy, decision);
     let phase = phase(policy, &findings);
+    let counts = ReplicaCounts {
+        current: decision.current,
+        ready: decision.ready,
+        desired: decision.desired,
+        min: decision.bounds.min(),
+        max: decision.bounds.max(),
+    };
     let status = Status {
-        replicas: Some(ReplicaCounts {
-            current: decision.current,
-            ready: decision.ready,
-            desired: decision.desired,
-            min: decision.bounds.min(),
-            max: decision.bounds.max(),
-        }),
+        replicas: policy.durable.memory.first_seen.map(|_| counts),
         metrics: decision.metrics.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
         last_scale_time: policy.durable.memory.last_action,
         next_allowed: Some(decision.next_allowed).filter(|it| *it != Default::default()),

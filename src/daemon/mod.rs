@@ -25,7 +25,7 @@ use crate::store::Store;
 use crate::store::lock::StateLock;
 use crate::store::memory::MemoryStore;
 use crate::store::sidecar::Sidecars;
-use crate::store::watch::{Watcher, Watching};
+use crate::store::watch::Watcher;
 use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use config::{Config, Listen};
@@ -94,7 +94,7 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         wakes,
         changes: AtomicU64::new(0),
     };
-    let watcher = Watcher::new(if config.poll.is_some() { Watching::Polling } else { Watching::Events });
+    let watcher = Watcher::new(config.poll);
     Controller::new(Arc::new(parts), store, watcher, waking, orders).run(stop.clone()).await;
 
     stop.cancel();

@@ -17,7 +17,7 @@ use docktor::model::key::PolicyKey;
 use docktor::store::Store;
 use docktor::store::memory::MemoryStore;
 use docktor::store::sidecar::Sidecars;
-use docktor::store::watch::{Watcher, Watching};
+use docktor::store::watch::Watcher;
 use docktor::telemetry::event::Events;
 use docktor::telemetry::metrics::Metrics;
 use docktor::testing::World;
@@ -181,7 +181,7 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         wakes,
         changes: AtomicU64::new(0),
     };
-    let watcher = Watcher::new(Watching::Polling);
+    let watcher = Watcher::new(Some(Duration::from_secs(2)));
     let controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
     (admin, tokio::spawn(controller.run(CancellationToken::new())))
 }
