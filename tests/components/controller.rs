@@ -111,7 +111,8 @@ const BURNING: &str = "services:
 
 #[test]
 fn a_service_under_cpu_load_grows_and_comes_back_and_says_why() {
-    let project = Project::named(format!("dkp-load-{}", std::process::id()), super::project::docker_host(), BURNING);
+    let project =
+        Project::named(format!("dkp-load-{}", std::process::id()), super::project::docker_host(), BURNING);
     let load = project.folder.path().join("load");
     std::fs::create_dir(&load).unwrap();
     project.compose(&["up", "-d"]);
@@ -134,7 +135,11 @@ safety: {verify: 1s}",
         let last = &it.status()["lastDecision"];
         last["action"] == action && last["reason"].as_str().unwrap().starts_with("cpu.avg ")
     };
-    assert!(docktor.decisions().iter().any(|it| it.contains("cpu.avg ") && it.contains("> 8")), "{}", docktor.story());
+    assert!(
+        docktor.decisions().iter().any(|it| it.contains("cpu.avg ") && it.contains("> 8")),
+        "{}",
+        docktor.story()
+    );
 
     std::fs::remove_file(load.join("burn")).unwrap();
     docktor.until("the sidecar says why it shrinks", |it| reason(it, "ScaleDown"));

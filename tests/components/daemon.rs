@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use docktor::model::memory::Memory;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -91,7 +92,9 @@ impl Daemon {
     /// Starts it, and waits until its policy had a pass.
     pub fn run(&mut self) {
         self.spawn(&[]);
-        self.until("docktor answers", |it| it.ctl(&["get", "policies"]).status.success());
+        self.until("the policy had a pass", |it| {
+            !it.ctl(&["get", "policies", "-o", "name"]).stdout.is_empty()
+        });
     }
 
     /// Starts it with these flags too, and does not wait.
@@ -135,8 +138,11 @@ impl Daemon {
 
     /// `status` of the sidecar; null while there is none. A sidecar that is no status of `web` fails the test.
     pub fn status(&self) -> Value {
-        let Ok(text) = fs::read_to_string(self.policies().join("web.status.yaml")) else { return Value::Null };
-        let mut sidecar: Value = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let Ok(text) = fs::read_to_string(self.policies().join("web.status.yaml")) else {
+            return Value::Null;
+        };
+        let mut sidecar: Value =
+            serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(sidecar["apiVersion"], "docktor.dev/v1", "{text}");
         assert_eq!(sidecar["kind"], "ScalingPolicyStatus", "{text}");
         assert_eq!(sidecar["metadata"]["name"], "web", "{text}");
@@ -161,7 +167,8 @@ impl Daemon {
     /// The decisions that are kept, oldest first, as `from → to: reason`.
     pub fn decisions(&self) -> Vec<String> {
         let listed: Value = serde_json::from_str(&self.order(&["get", "decisions", "-o", "json"])).unwrap();
-        let decisions = listed["items"].as_array().or(listed.as_array()).unwrap_or_else(|| panic!("{listed}"));
+        let decisions =
+            listed["items"].as_array().or(listed.as_array()).unwrap_or_else(|| panic!("{listed}"));
         decisions.iter().map(|it| format!("{} → {}: {}", it["from"], it["to"], it["reason"])).collect()
     }
 
@@ -172,6 +179,11 @@ impl Daemon {
         let mut file: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(file["policy"], "web", "{text}");
         file["memory"].take()
+    }
+
+    /// What decisions may look at, as it is on disk.
+    pub fn memory(&self) -> Memory {
+        serde_json::from_value(self.durable()["memory"].take()).unwrap()
     }
 
     /// Is no change open, as far as the disk knows?
@@ -203,9 +215,16 @@ impl Daemon {
 
     /// Waits until exactly these numbers run, none is left over in another state, and no change is open.
     pub fn until_numbers(&self, project: &Project, numbers: &[u32]) {
-        let listed = || project.replicas("web").into_iter().map(|it| it.0).collect::<Vec<_>>();
         self.until(&format!("web has replicas {numbers:?}"), |it| {
-            listed() == numbers && project.numbers("web") == numbers && it.is_settled()
+            project.all_numbers("web") == numbers && project.numbers("web") == numbers && it.is_settled()
+        });
+    }
+
+    /// Waits until so many replicas run, none is left over in another state, and no change is open.
+    pub fn until_count(&self, project: &Project, count: u32) {
+        self.until(&format!("web has {count} replicas"), |it| {
+            [project.all_numbers("web"), project.numbers("web")].iter().all(|all| all.len() == count as usize)
+                && it.is_settled()
         });
     }
 

@@ -129,25 +129,31 @@ impl Project {
 
     /// Number and id of a service's containers in every state, by number; asked of the engine, not of docktor.
     pub fn replicas(&self, service: &str) -> Vec<(u32, String)> {
-        let mut listed: Vec<(u32, String)> = self.docker(&[
-            "ps",
-            "-a",
-            "--no-trunc",
-            "--format",
-            "{{.ID}} {{.Label \"com.docker.compose.container-number\"}}",
-            "--filter",
-            &format!("label=com.docker.compose.project={}", self.name),
-            "--filter",
-            &format!("label=com.docker.compose.service={service}"),
-        ])
-        .lines()
-        .map(|line| {
-            let (id, number) = line.split_once(' ').unwrap_or((line, ""));
-            (number.parse().unwrap_or(0), id.to_owned())
-        })
-        .collect();
+        let mut listed: Vec<(u32, String)> = self
+            .docker(&[
+                "ps",
+                "-a",
+                "--no-trunc",
+                "--format",
+                "{{.ID}} {{.Label \"com.docker.compose.container-number\"}}",
+                "--filter",
+                &format!("label=com.docker.compose.project={}", self.name),
+                "--filter",
+                &format!("label=com.docker.compose.service={service}"),
+            ])
+            .lines()
+            .map(|line| {
+                let (id, number) = line.split_once(' ').unwrap_or((line, ""));
+                (number.parse().unwrap_or(0), id.to_owned())
+            })
+            .collect();
         listed.sort();
         listed
+    }
+
+    /// Numbers of a service's containers in every state, in order; asked of the engine, not of docktor.
+    pub fn all_numbers(&self, service: &str) -> Vec<u32> {
+        self.replicas(service).into_iter().map(|(number, _)| number).collect()
     }
 
     /// Numbers of the running replicas as Compose lists them.
