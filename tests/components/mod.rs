@@ -12,5 +12,12 @@ mod fake_engine;
 mod engine_faults;
 #[cfg(feature = "docker")]
 mod engine_restart;
+mod daemon;
+#[cfg(feature = "docker")]
+mod controller;
+#[cfg(feature = "docker")]
+mod crash;
+#[cfg(feature = "docker")]
+mod restart;
 mod metrics;
 mod sampler;
