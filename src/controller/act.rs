@@ -266,8 +266,13 @@ fn rollback_intent(decision: &Decision, id: ChangeId) -> Intent {
 }
 
 fn grow(parts: &Parts, policy: &mut Policy, bound: &Bound, intent: &Intent, count: u32, now: Timestamp) {
-    let (actuator, key, change) = (Arc::clone(&bound.actuator), policy.key().clone(), intent.id.clone());
-    let job = async move { actuator.grow(&key, &change, count).await.map(drop) };
+    let (actuator, growth) = (Arc::clone(&bound.actuator), Arc::clone(&parts.growth));
+    let (key, change) = (policy.key().clone(), intent.id.clone());
+    let job = async move {
+        // The semaphore is never closed.
+        let _turn = growth.acquire().await;
+        actuator.grow(&key, &change, count).await.map(drop)
+    };
     start(parts, policy, intent, Kind::Grow, job.boxed(), now);
 }
 
