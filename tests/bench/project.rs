@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// How long containers may take to run.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// Between two looks at the engine, which is busy itself.
+const POLL: Duration = Duration::from_millis(50);
 /// A container that only waits, and dies at once.
 const IDLE: &str = "image: docktor-test/base, command: sleep 3600, stop_signal: SIGKILL";
 
@@ -58,7 +60,7 @@ impl Project {
                 return;
             }
             assert!(began.elapsed() < DEADLINE, "{}: not {count} containers after {DEADLINE:?}", self.name);
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 }
