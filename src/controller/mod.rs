@@ -12,6 +12,7 @@ pub mod queue;
 pub mod reconcile;
 pub mod record;
 pub mod state;
+pub mod transitions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

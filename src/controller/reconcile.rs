@@ -72,6 +72,8 @@ impl Parts {
             Binding::Bound(bound) if policy.mode() != Mode::Disabled => bound.clone(),
             _ => {
                 self.usage.forget(policy.key());
+                // Nobody minds the count meanwhile; it is found anew.
+                policy.durable.memory.desired = None;
                 record::idle(self, policy).await;
                 return None;
             }
