@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::actuators::{Actuator, ActuatorError, Observed};
+use crate::actuators::{Actuator, ActuatorError, Afterwards, Observed};
 use crate::clock::Clock;
 use crate::controller::observe::Usage;
 use crate::model::change::ChangeId;
@@ -221,7 +221,7 @@ impl Actuator for World {
     fn retire<'a>(
         &'a self,
         replicas: &'a [ReplicaId],
-        keep: bool,
+        afterwards: Afterwards,
     ) -> BoxFuture<'a, Result<(), ActuatorError>> {
         async move {
             let delay = {
@@ -231,10 +231,11 @@ impl Actuator for World {
             };
             tokio::time::sleep(delay.get()).await;
             let mut inner = self.lock();
-            if keep {
-                inner.replicas.iter_mut().filter(|it| replicas.contains(&it.id)).for_each(Instance::stop);
-            } else {
-                inner.replicas.retain(|it| !replicas.contains(&it.id));
+            match afterwards {
+                Afterwards::Remove => inner.replicas.retain(|it| !replicas.contains(&it.id)),
+                Afterwards::Keep => {
+                    inner.replicas.iter_mut().filter(|it| replicas.contains(&it.id)).for_each(Instance::stop);
+                }
             }
             inner.log.push(format!("retire: {}", replicas.len()));
             Ok(())

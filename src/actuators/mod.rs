@@ -87,6 +87,15 @@ impl ActuatorError {
     }
 }
 
+/// What becomes of a replica once it has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Afterwards {
+    /// It is removed.
+    Remove,
+    /// It rests, to be started again: the last one at scale to zero.
+    Keep,
+}
+
 /// What sees a scale target and changes its replicas. One value serves one target.
 pub trait Actuator: Send + Sync {
     /// Every replica as it is now. `retiring` are those that docktor is stopping, which makes them `Draining`.
@@ -103,12 +112,12 @@ pub trait Actuator: Send + Sync {
         count: u32,
     ) -> BoxFuture<'a, Result<Vec<ReplicaId>, ActuatorError>>;
 
-    /// Stops these replicas, each with its own signal and grace period, then removes them, or keeps them
-    /// stopped (`keep`, for the last one at scale to zero). One that is gone already counts as done.
+    /// Stops these replicas, each with its own signal and grace period. One that is gone already counts as
+    /// done.
     fn retire<'a>(
         &'a self,
         replicas: &'a [ReplicaId],
-        keep: bool,
+        afterwards: Afterwards,
     ) -> BoxFuture<'a, Result<(), ActuatorError>>;
 
     /// Removes what an interrupted change left behind: replicas marked by docktor that never started.

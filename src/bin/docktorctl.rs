@@ -1,4 +1,4 @@
-//! The client: see `docktor::cli`.
+//! The client: parse, run, exit code.
 
 use std::process::ExitCode;
 

@@ -90,7 +90,9 @@ fn tell(view: &PolicyView, now: Timestamp, output: &mut Output) -> Result<(), Fa
         output.line(trail_line(line, before))?;
         before = line.replicas.unwrap_or(before);
     }
-    output.line("")?;
+    if !decision.trail.is_empty() {
+        output.line("")?;
+    }
     output.line(format!("Because {}.", decision.reason))?;
     if let Some(limit) = &decision.limited_by {
         output.line(format!("Limited by {limit}."))?;

@@ -184,16 +184,18 @@ async fn events(
     } else if args.watch {
         kept.iter().try_for_each(|it| print_one(output, &global.output, it))?;
     }
-    while args.watch {
+    if !args.watch {
+        return Ok(());
+    }
+    loop {
         let message = next(&mut stream, &client).await?;
         match message.event.as_str() {
             "event" => {
                 let event: EventRecord = read(&message)?;
-                if !of_names(&event) {
-                } else if tabular {
-                    output.lines(table.lines([event_row(&event)]))?;
-                } else {
-                    print_one(output, &global.output, &event)?;
+                match (of_names(&event), tabular) {
+                    (true, true) => output.lines(table.lines([event_row(&event)]))?,
+                    (true, false) => print_one(output, &global.output, &event)?,
+                    (false, _) => {}
                 }
             }
             "lagged" => {
@@ -205,7 +207,6 @@ async fn events(
             _ => {}
         }
     }
-    Ok(())
 }
 
 fn event_row(event: &EventRecord) -> Vec<String> {

@@ -13,7 +13,7 @@ use super::backoff;
 use super::bind::Bound;
 use super::reconcile::Parts;
 use super::state::Policy;
-use crate::actuators::{Actuator, ActuatorError, Obstacle};
+use crate::actuators::{Actuator, ActuatorError, Afterwards, Obstacle};
 use crate::api::condition::Reason;
 use crate::model::change::{ChangeId, Intent};
 use crate::model::decision::Decision;
@@ -40,6 +40,8 @@ enum Kind {
     Grow,
     /// Stops replicas.
     Retire,
+    /// Removes new replicas that failed.
+    Rollback,
 }
 
 /// What a change sets in motion, to be taken back when it fails.
@@ -92,16 +94,25 @@ fn succeeded(parts: &Parts, policy: &mut Policy, ended: &Running, snapshot: &Sna
     policy.failures = 0;
     policy.retry_at = None;
     policy.obstacle = None;
-    if ended.kind == Kind::Retire {
-        policy.durable.memory.settle(&ended.change);
-        parts.events.emit(&Event::ActionDone {
-            policy: policy.key().clone(),
-            change: ended.change.clone(),
+    let intents = &policy.durable.memory.intents;
+    let removed = intents.iter().find(|it| it.id == ended.change).map_or(0, |it| it.retire.len());
+    let (key, change) = (policy.key().clone(), ended.change.clone());
+    match ended.kind {
+        // Done only once its replicas are verified.
+        Kind::Grow => return,
+        Kind::Rollback => {
+            let removed = u32::try_from(removed).unwrap_or(u32::MAX);
+            parts.events.emit(&Event::RolledBack { policy: key, change, removed });
+        }
+        Kind::Retire => parts.events.emit(&Event::ActionDone {
+            policy: key,
+            change,
             actuator: actuator(policy),
             replicas: snapshot.current(),
             took: now.since(ended.started),
-        });
+        }),
     }
+    policy.durable.memory.settle(&ended.change);
 }
 
 fn failed(
@@ -185,7 +196,7 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
                 grow(parts, policy, bound, &intent, missing, now);
             }
         } else {
-            retire(parts, policy, bound, &intent, now);
+            retire(parts, policy, bound, &intent, Kind::Retire, now);
         }
     }
 }
@@ -230,7 +241,9 @@ pub async fn begin(
         if intent.retire.is_empty() {
             grow(parts, policy, bound, intent, decision.grow_by(), now);
         } else {
-            retire(parts, policy, bound, intent, now);
+            let rollback = intent.retire == decision.rollback;
+            let kind = if rollback { Kind::Rollback } else { Kind::Retire };
+            retire(parts, policy, bound, intent, kind, now);
         }
         if let Some(running) = policy.running.last_mut() {
             running.before = marks;
@@ -253,14 +266,19 @@ fn rollback_intent(decision: &Decision, id: ChangeId) -> Intent {
 }
 
 fn grow(parts: &Parts, policy: &mut Policy, bound: &Bound, intent: &Intent, count: u32, now: Timestamp) {
-    let (actuator, key, change) = (Arc::clone(&bound.actuator), policy.key().clone(), intent.id.clone());
-    let job = async move { actuator.grow(&key, &change, count).await.map(drop) };
+    let (actuator, growth) = (Arc::clone(&bound.actuator), Arc::clone(&parts.growth));
+    let (key, change) = (policy.key().clone(), intent.id.clone());
+    let job = async move {
+        // The semaphore is never closed.
+        let _turn = growth.acquire().await;
+        actuator.grow(&key, &change, count).await.map(drop)
+    };
     start(parts, policy, intent, Kind::Grow, job.boxed(), now);
 }
 
-fn retire(parts: &Parts, policy: &mut Policy, bound: &Bound, intent: &Intent, now: Timestamp) {
+fn retire(parts: &Parts, policy: &mut Policy, bound: &Bound, intent: &Intent, kind: Kind, now: Timestamp) {
     let job = stop_all(Arc::clone(&bound.actuator), intent.retire.clone(), intent.kept().cloned());
-    start(parts, policy, intent, Kind::Retire, job.boxed(), now);
+    start(parts, policy, intent, kind, job.boxed(), now);
 }
 
 async fn stop_all(
@@ -270,10 +288,10 @@ async fn stop_all(
 ) -> Result<(), ActuatorError> {
     replicas.retain(|it| Some(it) != kept.as_ref());
     if !replicas.is_empty() {
-        actuator.retire(&replicas, false).await?;
+        actuator.retire(&replicas, Afterwards::Remove).await?;
     }
     match kept {
-        Some(kept) => actuator.retire(&[kept], true).await,
+        Some(kept) => actuator.retire(&[kept], Afterwards::Keep).await,
         None => Ok(()),
     }
 }

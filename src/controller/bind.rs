@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::actuators::{Actuator, Obstacle};
 use crate::api::condition::Reason;
-use crate::api::effective::{self, Spec};
+use crate::api::effective::{self, Spec, built_in};
 use crate::api::policy::PolicySpec;
 use crate::api::target::Target;
 use crate::store::PolicyEntry;
@@ -38,7 +38,7 @@ pub fn bind(entry: &PolicyEntry, actuators: &Actuators) -> Binding {
     if let Some(conflict) = &entry.conflict {
         return refused(Reason::Conflict, conflict.to_string());
     }
-    let spec = match Spec::effective(&policy.spec, profile(entry)) {
+    let spec = match Spec::effective(&policy.spec, profile(entry).as_ref()) {
         Ok(spec) => Arc::new(spec),
         Err(error) => return refused(Reason::InvalidPolicy, error.to_string()),
     };
@@ -54,10 +54,11 @@ pub fn bind(entry: &PolicyEntry, actuators: &Actuators) -> Binding {
     }
 }
 
-/// The profile that the policy's text names, as it is in force.
+/// The profile that the policy's text names, as it is in force: one of the folder, or a built-in one.
 #[must_use]
-pub fn profile(entry: &PolicyEntry) -> Option<&PolicySpec> {
-    entry.profile.as_ref().map(|it| &it.spec)
+pub fn profile(entry: &PolicyEntry) -> Option<PolicySpec> {
+    let named = || built_in(entry.policy.as_ref()?.spec.profile.as_deref()?);
+    entry.profile.as_ref().map(|it| it.spec.clone()).or_else(named)
 }
 
 fn refused(reason: Reason, message: String) -> Binding {

@@ -12,6 +12,7 @@ pub mod queue;
 pub mod reconcile;
 pub mod record;
 pub mod state;
+pub mod transitions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Orders;
 use crate::admin::order::{AdminError, Order, Submission};
-use crate::api::target::Target;
 use crate::model::key::PolicyKey;
 use crate::store::watch::Watcher;
 use crate::store::{Changes, Store};
@@ -35,8 +35,12 @@ use state::Policy;
 
 /// Most passes at the same time.
 pub const CONCURRENT_PASSES: usize = 8;
+/// Most changes that make replicas at the same time.
+pub const CONCURRENT_GROWTH: usize = 8;
 /// After an event of the engine, wait this long for more of them.
 const ENGINE_SETTLES: Duration = Duration::from_millis(200);
+/// How often memories of policies that are gone are looked through.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// A graceful stop waits this long for passes that run.
 const STOP_WAITS: Duration = Duration::from_secs(5);
 
@@ -73,6 +77,7 @@ pub struct Controller {
     wakes: mpsc::Receiver<Wake>,
     orders: Orders,
     stopped: bool,
+    swept: Instant,
     unseen: usize,
 }
 
@@ -91,11 +96,7 @@ struct Slot {
 impl Slot {
     /// May its policy be about this Compose service? Also while a pass has it.
     fn moves(&self, project: &str, service: &str) -> bool {
-        let Some(policy) = &self.policy else { return true };
-        match policy.entry.policy.as_ref().and_then(|it| it.spec.target.as_ref()) {
-            Some(Target::Compose(target)) => target.project == project && target.service == service,
-            _ => false,
-        }
+        self.policy.as_ref().is_none_or(|it| it.entry.is_compose(project, service))
     }
 }
 
@@ -128,6 +129,7 @@ impl Controller {
             wakes,
             orders,
             stopped: false,
+            swept: Instant::now(),
             unseen: 0,
         }
     }
@@ -203,6 +205,22 @@ impl Controller {
         }
         self.parts.metrics.set_policies_invalid(self.invalid());
         self.look_for_stop();
+        self.sweep();
+    }
+
+    /// Memories of policies that have been gone for long enough go too, now and then.
+    fn sweep(&mut self) {
+        if self.swept.elapsed() < SWEEP_EVERY {
+            return;
+        }
+        self.swept = Instant::now();
+        let living = self.slots.keys().cloned().collect();
+        let parts = Arc::clone(&self.parts);
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = parts.memories.sweep(&living, parts.clock.now()) {
+                tracing::warn!(%error, "old memories");
+            }
+        });
     }
 
     /// Begins or ends the general stop, for all policies at once.

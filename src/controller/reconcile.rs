@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -14,7 +14,7 @@ use super::observe::{self, Usage};
 use super::record;
 use super::state::{Durable, Policy};
 use super::{Wake, backoff};
-use crate::actuators::Obstacle;
+use crate::actuators::{Observed, Obstacle};
 use crate::admin::Admin;
 use crate::api::policy::Mode;
 use crate::api::status::Status;
@@ -51,6 +51,8 @@ pub struct Parts {
     pub events: Arc<Events>,
     /// Prometheus families.
     pub metrics: Arc<Metrics>,
+    /// Lets so many changes make replicas at the same time.
+    pub growth: Arc<Semaphore>,
     /// How the end of an action wakes its policy.
     pub wakes: mpsc::Sender<Wake>,
     /// Makes ids of changes unique within a millisecond.
@@ -72,6 +74,8 @@ impl Parts {
             Binding::Bound(bound) if policy.mode() != Mode::Disabled => bound.clone(),
             _ => {
                 self.usage.forget(policy.key());
+                // Nobody minds the count meanwhile; it is found anew.
+                policy.durable.memory.desired = None;
                 record::idle(self, policy).await;
                 return None;
             }
@@ -89,7 +93,7 @@ impl Parts {
                     observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
                 act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
-                (snapshot, self.constraints(policy, &seen, now))
+                (snapshot, self.constraints(policy, seen, now))
             }
             Err(error) => {
                 let obstacle = Obstacle { reason: error.reason(), message: act::chain(&error) };
@@ -100,7 +104,11 @@ impl Parts {
             }
         };
 
+        let held = policy.durable.memory.hold.is_some();
         let decision = decide(&bound.spec, &mut policy.durable.memory, &snapshot, &constraints, now);
+        if held && policy.durable.memory.hold.is_none() {
+            self.events.emit(&Event::HoldEnded { policy: policy.key().clone() });
+        }
         if decision.wants_action()
             && policy.recovered
             && let Err(obstacle) = act::begin(self, policy, &bound, &decision, now).await
@@ -113,6 +121,9 @@ impl Parts {
 
     /// The target answered. At first, what a former process left open is taken up.
     async fn reached(&self, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
+        if policy.retry_at.is_none() {
+            policy.failures = 0;
+        }
         if policy.running.is_empty() && policy.retry_at.is_none_or(|at| at <= now) {
             policy.obstacle = None;
         }
@@ -121,12 +132,7 @@ impl Parts {
         }
     }
 
-    fn constraints(
-        &self,
-        policy: &mut Policy,
-        seen: &crate::actuators::Observed,
-        now: Timestamp,
-    ) -> Constraints {
+    fn constraints(&self, policy: &mut Policy, seen: Observed, now: Timestamp) -> Constraints {
         let stopped = self.stop.look().forbids_action();
         if stopped {
             policy.running.iter().for_each(act::Running::abort_growth);
@@ -136,6 +142,7 @@ impl Parts {
         if let Some(obstacle) = seen.blocked.as_ref().or(seen.ceiling.as_ref().map(|it| &it.why)) {
             policy.obstacle.get_or_insert_with(|| obstacle.clone());
         }
+        policy.remarks = seen.remarks;
         Constraints {
             stopped,
             conflict: false,

@@ -3,12 +3,13 @@
 use super::bind::{Binding, profile};
 use super::reconcile::Parts;
 use super::state::{KEPT_DECISIONS, Policy};
+use super::transitions;
 use crate::admin::view::{HoldView, PolicyView, Signal, ViewMetadata};
 use crate::api::API_VERSION;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
 use crate::api::effective::effective_policy;
 use crate::api::policy::Mode;
-use crate::api::status::{Action, Phase, ReplicaCounts, Status};
+use crate::api::status::{Action, DecisionRecord, Phase, ReplicaCounts, Status};
 use crate::model::decision::{Decision, Finding};
 use crate::model::memory::{Hold, Trust};
 use crate::telemetry::event::Event;
@@ -20,14 +21,15 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, decision: &Decision, ev
     keep_decision(policy, decision);
     let findings = findings(policy, decision);
     let phase = phase(policy, &findings);
+    let counts = ReplicaCounts {
+        current: decision.current,
+        ready: decision.ready,
+        desired: decision.desired,
+        min: decision.bounds.min(),
+        max: decision.bounds.max(),
+    };
     let status = Status {
-        replicas: Some(ReplicaCounts {
-            current: decision.current,
-            ready: decision.ready,
-            desired: decision.desired,
-            min: decision.bounds.min(),
-            max: decision.bounds.max(),
-        }),
+        replicas: policy.durable.memory.first_seen.map(|_| counts),
         metrics: decision.metrics.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
         last_scale_time: policy.durable.memory.last_action,
         next_allowed: Some(decision.next_allowed).filter(|it| *it != Default::default()),
@@ -42,7 +44,7 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, decision: &Decision, ev
     if evaluation {
         parts.metrics.evaluated(policy.key(), decision.at);
     }
-    publish(parts, policy, status, findings, decision.at).await;
+    publish(parts, policy, status, findings, Some(decision), decision.at).await;
 }
 
 /// A pass over a policy that is not controlled: invalid, refused, or switched off.
@@ -54,7 +56,7 @@ pub async fn idle(parts: &Parts, policy: &mut Policy) {
     };
     let findings = vec![finding(ConditionType::Ready, ConditionStatus::False, ready.0, ready.1)];
     let status = bare(policy, phase);
-    publish(parts, policy, status, findings, parts.clock.now()).await;
+    publish(parts, policy, status, findings, None, parts.clock.now()).await;
 }
 
 async fn publish(
@@ -62,11 +64,16 @@ async fn publish(
     policy: &mut Policy,
     mut status: Status,
     findings: Vec<Finding>,
+    decision: Option<&Decision>,
     now: Timestamp,
 ) {
-    policy.durable.conditions = conditions(&policy.durable.conditions, findings, now);
+    let turned = conditions(&policy.durable.conditions, findings, now);
+    for event in transitions::events(policy.key(), &policy.durable.conditions, &turned, decision) {
+        parts.events.emit(&event);
+    }
+    policy.durable.conditions = turned;
     status.conditions.clone_from(&policy.durable.conditions);
-    status.last_decision = policy.durable.decisions.back().cloned();
+    status.last_decision = last_decision(policy).cloned();
     if let Err(error) = parts.save(policy, Some(&status)).await {
         tracing::error!(%error, "memory could not be written");
     }
@@ -79,27 +86,33 @@ async fn publish(
     parts.admin.publish(view(policy, status));
 }
 
-/// Decisions that changed something or were kept from it stay; a repeated one only takes the place of the last.
+/// Decisions that changed something or were kept from it stay. One kept by the same thing as the one before is
+/// no news, whatever its values; of several kept in a row, the last stays.
 fn keep_decision(policy: &mut Policy, decision: &Decision) {
     let decisions = &mut policy.durable.decisions;
-    let worth = decision.action != Action::None || decision.limited_by.is_some();
-    let record = decision.record();
+    let kept = decision.action == Action::None;
     match decisions.back_mut() {
-        Some(last) if record.action == Action::None && last.action == Action::None => {
-            let same = last.from == record.from && last.reason == record.reason;
-            if same && last.limited_by == record.limited_by {
-                return;
-            }
-            if worth {
-                *last = record;
+        Some(_) if kept && decision.limited_by.is_none() => {}
+        // In mode `Observe` the same is decided again and again.
+        Some(last) if !kept && !decision.act && (last.from, last.to) == (decision.from, decision.desired) => {
+        }
+        Some(last) if kept && last.action == Action::None => {
+            let limited_by = decision.limited_by.map(|it| it.to_string());
+            if last.from != decision.from || last.limited_by != limited_by {
+                *last = decision.record();
             }
         }
-        Some(_) if !worth => {}
-        _ => decisions.push_back(record),
+        _ => decisions.push_back(decision.record()),
     }
     while decisions.len() > KEPT_DECISIONS {
         decisions.pop_front();
     }
+}
+
+/// The last one that changed something; before there is one, the last that was kept.
+fn last_decision(policy: &Policy) -> Option<&DecisionRecord> {
+    let decisions = &policy.durable.decisions;
+    decisions.iter().rev().find(|it| it.action != Action::None).or(decisions.back())
 }
 
 fn bare(policy: &Policy, phase: Phase) -> Status {
@@ -151,6 +164,15 @@ fn findings(policy: &Policy, decision: &Decision) -> Vec<Finding> {
             obstacle.reason,
             obstacle.message.clone(),
         ));
+    }
+    if let Some(remark) = policy.remarks.first() {
+        let able =
+            |it: &&mut Finding| it.kind == ConditionType::AbleToScale && it.reason == Reason::TargetFound;
+        if let Some(finding) = findings.iter_mut().find(able) {
+            finding.reason = remark.reason;
+            let messages: Vec<_> = policy.remarks.iter().map(|it| it.message.as_str()).collect();
+            finding.message = messages.join("; ");
+        }
     }
     findings.push(ready(policy, &findings));
     findings.extend(reconciling(policy));
@@ -247,7 +269,7 @@ fn conditions(before: &[Condition], findings: Vec<Finding>, now: Timestamp) -> V
 
 fn view(policy: &Policy, status: Status) -> PolicyView {
     let written = policy.entry.policy.as_deref();
-    let effective = written.map(|it| effective_policy(&it.spec, profile(&policy.entry)));
+    let effective = written.map(|it| effective_policy(&it.spec, profile(&policy.entry).as_ref()));
     PolicyView {
         api_version: API_VERSION.to_owned(),
         kind: "ScalingPolicy".to_owned(),

@@ -62,6 +62,8 @@ pub struct Policy {
     pub retry_at: Option<Timestamp>,
     /// The failed action or look that `AbleToScale` tells of.
     pub obstacle: Option<Obstacle>,
+    /// What an operator should know of the target, though it stops nothing.
+    pub remarks: Vec<Obstacle>,
     /// When the next evaluation is due.
     pub next_evaluation: Option<Timestamp>,
 }
@@ -81,6 +83,7 @@ impl Policy {
             failures: 0,
             retry_at: None,
             obstacle: None,
+            remarks: Vec::new(),
             next_evaluation: None,
         };
         policy.settle_in();

@@ -133,7 +133,10 @@ fn logs(state: &Path, lines: usize, follow: bool) -> anyhow::Result<Exit> {
     let mut shown = File::open(&path)?.seek(SeekFrom::End(0))?;
     let mut output = std::io::stdout();
     output.write_all(last_lines(&path, lines)?.as_bytes())?;
-    while follow {
+    if !follow {
+        return Ok(Exit::Done);
+    }
+    loop {
         output.flush()?;
         std::thread::sleep(LOOK_AGAIN);
         let mut file = File::open(&path)?;
@@ -144,7 +147,6 @@ fn logs(state: &Path, lines: usize, follow: bool) -> anyhow::Result<Exit> {
         file.seek(SeekFrom::Start(shown))?;
         shown += std::io::copy(&mut file, &mut output)?;
     }
-    Ok(Exit::Done)
 }
 
 fn last_lines(path: &Path, lines: usize) -> anyhow::Result<String> {

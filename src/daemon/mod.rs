@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use anyhow::Context;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::Admin;
 use crate::clock::Clock;
-use crate::controller::Controller;
 use crate::controller::reconcile::Parts;
+use crate::controller::{CONCURRENT_GROWTH, Controller};
 use crate::http::Services;
 use crate::http::access::Token;
 use crate::http::server::{SocketServer, TcpServer};
@@ -25,7 +25,7 @@ use crate::store::Store;
 use crate::store::lock::StateLock;
 use crate::store::memory::MemoryStore;
 use crate::store::sidecar::Sidecars;
-use crate::store::watch::{Watcher, Watching};
+use crate::store::watch::Watcher;
 use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use config::{Config, Listen};
@@ -91,10 +91,11 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         admin,
         events,
         metrics,
+        growth: Arc::new(Semaphore::new(CONCURRENT_GROWTH)),
         wakes,
         changes: AtomicU64::new(0),
     };
-    let watcher = Watcher::new(if config.poll.is_some() { Watching::Polling } else { Watching::Events });
+    let watcher = Watcher::new(config.poll);
     Controller::new(Arc::new(parts), store, watcher, waking, orders).run(stop.clone()).await;
 
     stop.cancel();

@@ -42,7 +42,7 @@ pub enum Drift {
 
 /// Compares `current` with what docktor last left, and says what becomes of the difference.
 pub fn assess(spec: DriftSpec, memory: &mut Memory, current: u32, now: Timestamp) -> Drift {
-    let left = *memory.desired.get_or_insert(current);
+    let Some(left) = memory.desired else { return take_over(spec, memory, current, now) };
     if current == left {
         memory.drift.seen = None;
         memory.drift.contested = false;
@@ -52,14 +52,7 @@ pub fn assess(spec: DriftSpec, memory: &mut Memory, current: u32, now: Timestamp
     if wanted == OnDrift::Adopt {
         return adopt(memory, current, left);
     }
-    let since = match memory.drift.seen {
-        Some(seen) if seen.replicas == current => seen.at,
-        _ => {
-            memory.drift.seen = Some(Past { at: now, replicas: current });
-            now
-        }
-    };
-    let until = since.plus(spec.settle);
+    let until = settled_at(spec, memory, current, now);
     if now < until {
         return Drift::Settling { left, until };
     }
@@ -74,6 +67,32 @@ pub fn assess(spec: DriftSpec, memory: &mut Memory, current: u32, now: Timestamp
         return Drift::Contested { left };
     }
     Drift::Restore { left }
+}
+
+/// The first count that docktor sees, or sees again after the workload was turned off. Who turns it on (a person,
+/// or an engine that was restarted) starts one replica after the other; until they are all there, docktor adds none.
+fn take_over(spec: DriftSpec, memory: &mut Memory, current: u32, now: Timestamp) -> Drift {
+    if memory.drift.seen.is_some() {
+        let until = settled_at(spec, memory, current, now);
+        if now < until {
+            return Drift::Settling { left: 0, until };
+        }
+    }
+    memory.desired = Some(current);
+    memory.drift.seen = None;
+    held(memory, now)
+}
+
+/// When a count that is seen now has settled, if it does not change again.
+fn settled_at(spec: DriftSpec, memory: &mut Memory, current: u32, now: Timestamp) -> Timestamp {
+    let since = match memory.drift.seen {
+        Some(seen) if seen.replicas == current => seen.at,
+        _ => {
+            memory.drift.seen = Some(Past { at: now, replicas: current });
+            now
+        }
+    };
+    since.plus(spec.settle)
 }
 
 fn adopt(memory: &mut Memory, current: u32, left: u32) -> Drift {
@@ -121,6 +140,21 @@ mod tests {
         assert_eq!(assess(spec, &mut memory, 1, at(4)), Drift::Settling { left: 4, until: at(9) });
         assert_eq!(assess(spec, &mut memory, 1, at(9)), Drift::Restore { left: 4 });
         assert_eq!(assess(spec, &mut memory, 4, at(10)), Drift::None);
+    }
+
+    #[test]
+    fn the_first_count_is_taken_over_at_once_and_one_after_an_outage_once_it_has_settled() {
+        let spec = spec(OnDrift::Restore, OnDrift::Adopt);
+        let mut memory = Memory::default();
+        assert_eq!(assess(spec, &mut memory, 2, at(0)), Drift::None);
+        assert_eq!(memory.desired, Some(2));
+
+        memory.turned_off(at(10));
+        assert_eq!(assess(spec, &mut memory, 1, at(20)), Drift::Settling { left: 0, until: at(25) });
+        assert_eq!(assess(spec, &mut memory, 3, at(24)), Drift::Settling { left: 0, until: at(29) });
+        assert_eq!(memory.desired, None);
+        assert_eq!(assess(spec, &mut memory, 3, at(29)), Drift::None);
+        assert_eq!((memory.desired, memory.drift.seen), (Some(3), None));
     }
 
     #[test]

@@ -77,8 +77,7 @@ pub fn decide(
     let mut draft = Draft::new(current, from, spec.bounds);
     draft.see(&followed);
     if current == 0 && !memory.scaled_to_zero && !constraints.growing {
-        // Whoever turns it on again decides how many run; nothing is restored.
-        memory.desired = None;
+        memory.turned_off(now);
         return draft.finish(Why::TurnedOff, memory, spec, now);
     }
     let readings = observe::readings(spec, snapshot, now);

@@ -3,6 +3,7 @@
 
 use super::schedule::is_active;
 use crate::api::effective::{Metric, Origin, Spec};
+use crate::api::metric::{MetricSource, WhenAbsent};
 use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
 use crate::model::observation::{Health, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
 use crate::strategies::target_tracking::Measured;
@@ -60,6 +61,28 @@ pub fn readings(spec: &Spec, snapshot: &Snapshot, now: Timestamp) -> Vec<Reading
         readings.push(reading);
     }
     readings
+}
+
+/// What a source's answer stands for. NaN, infinity, a count of a queue below zero, and no answer are missing, unless
+/// the source says `onNaN: Zero` or `onEmpty: Zero`.
+#[must_use]
+pub fn reported(source: Option<&MetricSource>, answer: Option<f64>) -> Observation {
+    let (on_empty, on_nan) = match source {
+        Some(MetricSource::Prometheus(it)) => (it.on_empty, it.on_nan),
+        Some(MetricSource::Http(it)) => (it.on_empty, None),
+        _ => (None, None),
+    };
+    let counts = source.is_some_and(|it| it.fields().contains(&"backlog"));
+    let stand_in = match answer {
+        None => on_empty,
+        Some(value) if !value.is_finite() => on_nan,
+        Some(value) if counts && value < 0.0 => None,
+        Some(value) => return Observation::Value(value),
+    };
+    match stand_in {
+        Some(WhenAbsent::Zero) => Observation::Value(0.0),
+        Some(WhenAbsent::Missing) | None => Observation::Missing,
+    }
 }
 
 fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], now: Timestamp) -> Reading {

@@ -269,6 +269,12 @@ impl Memory {
         self.failed.last = Some(at);
     }
 
+    /// Somebody else turned the workload off. Whoever turns it on again decides how many run; nothing is restored.
+    pub fn turned_off(&mut self, at: Timestamp) {
+        self.desired = None;
+        self.drift.seen = Some(Past { at, replicas: 0 });
+    }
+
     /// A change is about to begin: on disk before anything is done.
     pub fn intend(&mut self, intent: Intent) {
         if self.intents.len() >= MAX_INTENTS {

@@ -1,6 +1,7 @@
 //! Use of the containers of one Docker engine: from cgroup files where this host is the engine's, else from
 //! one-shot stats of the API, which cost the engine about a millisecond each.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::cgroup::{Cgroup, CgroupError};
 use super::host;
 use super::reading::{Gauge, GaugeSource, Meter, MeterError, Reading, Traffic};
-use crate::clients::docker::{Engine, EngineError};
+use crate::clients::docker::{DiskStats, Engine, EngineError, InterfaceStats, Stats};
 use crate::clock::Clock;
 use crate::model::observation::{HostCapacity, Limits, ReplicaId};
 
@@ -121,7 +122,7 @@ impl Gauge for StatsGauge {
             let _turn = self.turns.acquire().await;
             let stats = self.engine.stats(self.replica.as_str()).await;
             let stats = stats.map_err(|error| meter_error(&self.replica, error))?;
-            reading(&stats, self.limits).ok_or_else(|| MeterError::Gone { replica: self.replica.clone() })
+            reading(stats, self.limits).ok_or_else(|| MeterError::Gone { replica: self.replica.clone() })
         }
         .boxed()
     }
@@ -132,19 +133,19 @@ impl Gauge for StatsGauge {
 }
 
 /// Stats as a reading; none for a container that does not run, whose stats are empty.
-fn reading(stats: &Value, limits: Limits) -> Option<Reading> {
-    let memory = &stats["memory_stats"];
+fn reading(stats: Stats, limits: Limits) -> Option<Reading> {
+    let memory = stats.memory_stats.unwrap_or_default();
+    let kinds = memory.stats.unwrap_or_default();
     // The engine passes on what its kernel's cgroup version calls it.
-    let inactive_file =
-        ["total_inactive_file", "inactive_file"].iter().find_map(|name| memory["stats"][*name].as_u64());
+    let inactive_file = kinds.get("total_inactive_file").or(kinds.get("inactive_file")).copied();
     Some(Reading {
-        taken: engine_time(stats["read"].as_str()?)?,
-        cpu: Some(Duration::from_nanos(stats["cpu_stats"]["cpu_usage"]["total_usage"].as_u64()?)),
-        memory_usage: memory["usage"].as_u64(),
+        taken: engine_time(&stats.read?)?,
+        cpu: Some(Duration::from_nanos(stats.cpu_stats?.cpu_usage?.total_usage?)),
+        memory_usage: memory.usage,
         inactive_file,
-        tasks: Some(stats["pids_stats"]["current"].as_u64()?),
-        network: network(&stats["networks"]),
-        io: disks(&stats["blkio_stats"]),
+        tasks: Some(stats.pids_stats?.current?),
+        network: stats.networks.and_then(network),
+        io: stats.blkio_stats.and_then(disks),
         limits,
         ..Reading::default()
     })
@@ -156,23 +157,22 @@ fn engine_time(text: &str) -> Option<Duration> {
     u64::try_from(moment.as_nanosecond()).ok().map(Duration::from_nanos)
 }
 
-fn network(interfaces: &Value) -> Option<Traffic> {
+fn network(interfaces: HashMap<String, InterfaceStats>) -> Option<Traffic> {
     let mut bytes = Traffic::default();
-    for interface in interfaces.as_object()?.values() {
-        bytes.inward += interface["rx_bytes"].as_u64()?;
-        bytes.outward += interface["tx_bytes"].as_u64()?;
+    for interface in interfaces.into_values() {
+        bytes.inward += interface.rx_bytes?;
+        bytes.outward += interface.tx_bytes?;
     }
     Some(bytes)
 }
 
 /// No entry means no access yet; the engine writes an empty list, or `null`.
-fn disks(blkio: &Value) -> Option<Traffic> {
+fn disks(blkio: DiskStats) -> Option<Traffic> {
     let mut bytes = Traffic::default();
-    let entries = blkio.as_object()?.get("io_service_bytes_recursive").and_then(Value::as_array);
-    for entry in entries.into_iter().flatten() {
-        match entry["op"].as_str() {
-            Some("Read" | "read") => bytes.inward += entry["value"].as_u64()?,
-            Some("Write" | "write") => bytes.outward += entry["value"].as_u64()?,
+    for entry in blkio.io_service_bytes_recursive.unwrap_or_default() {
+        match entry.op.as_deref() {
+            Some("Read" | "read") => bytes.inward += entry.value?,
+            Some("Write" | "write") => bytes.outward += entry.value?,
             _ => {}
         }
     }
@@ -236,9 +236,13 @@ mod tests {
         })
     }
 
+    fn typed(stats: Value) -> Stats {
+        serde_json::from_value(stats).unwrap()
+    }
+
     #[test]
     fn stats_are_read_as_the_engine_writes_them() {
-        let reading = reading(&stats_of_v1(), Limits::default()).unwrap();
+        let reading = reading(typed(stats_of_v1()), Limits::default()).unwrap();
         assert_eq!(reading.cpu, Some(Duration::from_nanos(1_852_427_526)));
         assert_eq!(reading.taken.subsec_nanos(), 780_469_141);
         assert_eq!((reading.memory_usage, reading.inactive_file), (Some(450_560), Some(4_096)));
@@ -253,7 +257,7 @@ mod tests {
         stats["networks"] = Value::Null;
         stats["blkio_stats"]["io_service_bytes_recursive"] = Value::Null;
         stats["memory_stats"]["stats"] = json!({"inactive_file": 7});
-        let reading = reading(&stats, Limits::default()).unwrap();
+        let reading = reading(typed(stats), Limits::default()).unwrap();
         assert_eq!((reading.network, reading.io), (None, Some(Traffic::default())));
         assert_eq!(reading.inactive_file, Some(7), "cgroup v2");
     }
@@ -265,7 +269,7 @@ mod tests {
             "cpu_stats": {"cpu_usage": {"total_usage": 0}},
             "blkio_stats": {"io_service_bytes_recursive": null},
         });
-        assert_eq!(reading(&stopped, Limits::default()), None);
+        assert_eq!(reading(typed(stopped), Limits::default()), None);
     }
 
     #[test]

@@ -26,22 +26,12 @@ const QUIET: Duration = Duration::from_millis(100);
 const LATEST: Duration = Duration::from_millis(500);
 /// Without events, a rescan comes after this time, up to a fifth earlier.
 const RESYNC: Duration = Duration::from_secs(30);
-/// Time between rescans where that is asked for.
-const POLL: Duration = Duration::from_secs(1);
+/// Least time between rescans that come without events.
+const LEAST_REST: Duration = Duration::from_millis(100);
 /// Time between rescans where events are not to be had.
 const POLL_INSTEAD: Duration = Duration::from_secs(2);
 /// Most folders that are watched; with more, docktor polls.
 const MAX_WATCHES: usize = 8_192;
-
-/// How changes of the folder are noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Watching {
-    /// By inotify; by polling where that is not to be had.
-    #[default]
-    Events,
-    /// By polling alone: for network and overlay file systems, which send no events.
-    Polling,
-}
 
 /// Why to rescan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,25 +69,24 @@ struct Burst {
 }
 
 impl Watcher {
-    /// Nothing is watched until [`arm`](Self::arm) is called. Needs a tokio runtime.
+    /// Nothing is watched until [`arm`](Self::arm) is called. With `poll`, a rescan comes this often in any case:
+    /// for network and overlay file systems, which send no events. Needs a tokio runtime.
     #[must_use]
-    pub fn new(watching: Watching) -> Self {
+    pub fn new(poll: Option<Duration>) -> Self {
+        let rest = poll.map_or(RESYNC, |every| every.max(LEAST_REST));
         let mut watcher = Self {
             inotify: None,
             armed: BTreeMap::new(),
             shared: Arc::default(),
-            rest: POLL,
-            next: Box::pin(sleep(POLL.get())),
+            rest,
+            next: Box::pin(sleep(rest.get())),
             burst: None,
             warned: false,
         };
-        if watching == Watching::Events {
-            watcher.rest = RESYNC;
-            let shared = watcher.shared.clone();
-            match INotifyWatcher::new(move |event| shared.receive(event), notify::Config::default()) {
-                Ok(inotify) => watcher.inotify = Some(inotify),
-                Err(error) => watcher.poll_instead(&error),
-            }
+        let shared = watcher.shared.clone();
+        match INotifyWatcher::new(move |event| shared.receive(event), notify::Config::default()) {
+            Ok(inotify) => watcher.inotify = Some(inotify),
+            Err(error) => watcher.poll_instead(&error),
         }
         watcher
     }
@@ -170,15 +159,15 @@ impl Watcher {
     fn poll_instead(&mut self, error: &notify::Error) {
         if !self.warned {
             tracing::warn!(
-                %error, every = %POLL_INSTEAD,
+                %error, every = %self.rest.min(POLL_INSTEAD),
                 "the policy folder cannot be watched; docktor looks at it again and again instead"
             );
         }
         self.warned = true;
         self.inotify = None;
         self.armed.clear();
-        self.rest = POLL_INSTEAD;
-        self.next = Box::pin(sleep(POLL_INSTEAD.get()));
+        self.rest = self.rest.min(POLL_INSTEAD);
+        self.next = Box::pin(sleep(self.rest.get()));
     }
 }
 

@@ -121,6 +121,7 @@ fn parts(policies: &Path, state: &Path, clock: Clock, world: &Arc<World>, store:
         events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
         metrics,
         wakes,
+        growth: Arc::new(tokio::sync::Semaphore::new(8)),
         changes: AtomicU64::new(0),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use docktor::actuators::compose::Compose;
-use docktor::actuators::{Actuator, ActuatorError};
+use docktor::actuators::{Actuator, ActuatorError, Afterwards};
 use docktor::api::condition::Reason;
 use docktor::clients::docker::{Action, ApiVersion};
 use docktor::model::change::ChangeId;
@@ -71,11 +71,11 @@ async fn numbers_go_on_from_the_highest_that_exists() {
     let ids = |observed, numbers: &[u32]| -> Vec<ReplicaId> {
         numbers.iter().map(|it| replica(&observed, *it).id.clone()).collect()
     };
-    web.retire(&ids(observe(&web).await, &[2, 3]), false).await.unwrap();
+    web.retire(&ids(observe(&web).await, &[2, 3]), Afterwards::Remove).await.unwrap();
     assert_eq!(project.numbers("web"), [1]);
     grow(&web, "c2", 2).await;
     assert_eq!(project.numbers("web"), [1, 2, 3]);
-    web.retire(&ids(observe(&web).await, &[2]), false).await.unwrap();
+    web.retire(&ids(observe(&web).await, &[2]), Afterwards::Remove).await.unwrap();
     grow(&web, "c3", 1).await;
     assert_eq!(project.numbers("web"), [1, 3, 4]);
 }
@@ -206,14 +206,14 @@ async fn a_replica_that_leaves_gets_its_own_signal_and_grace_period() {
 
     let polite = project.service("polite");
     let second = replica(&observe(&polite).await, 2).id.clone();
-    polite.retire(&[second], false).await.unwrap();
+    polite.retire(&[second], Afterwards::Remove).await.unwrap();
     assert_eq!(std::fs::read_to_string(project.folder.path().join("log")).unwrap(), "bye\n");
     assert_eq!(project.numbers("polite"), [1]);
 
     let deaf = project.service("deaf");
     let only = observe(&deaf).await.replicas[0].id.clone();
     let began = Instant::now();
-    deaf.retire(&[only], false).await.unwrap();
+    deaf.retire(&[only], Afterwards::Remove).await.unwrap();
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(9), "{took:?}");
 }
@@ -226,9 +226,10 @@ async fn what_is_gone_already_counts_as_retired_and_strangers_are_left_alone() {
     let second = replica(&observe(&web).await, 2).id.clone();
     let neighbour = project.ids("webhook");
     let strangers = [second.clone(), ReplicaId::new(&neighbour[0]), ReplicaId::new("no-such-container")];
-    web.retire(&strangers, false).await.unwrap();
-    web.retire(&strangers, false).await.unwrap();
-    let (first, second) = tokio::join!(web.retire(&strangers, false), web.retire(&strangers, false));
+    web.retire(&strangers, Afterwards::Remove).await.unwrap();
+    web.retire(&strangers, Afterwards::Remove).await.unwrap();
+    let (first, second) =
+        tokio::join!(web.retire(&strangers, Afterwards::Remove), web.retire(&strangers, Afterwards::Remove));
     first.and(second).unwrap();
     assert_eq!(project.numbers("web"), [1]);
     assert_eq!(project.ids("webhook"), neighbour);
@@ -239,7 +240,7 @@ async fn the_last_replica_rests_at_zero_and_is_started_again_before_others_are_m
     let project = Project::up("zero", WEB);
     let web = project.service("web");
     let last = observe(&web).await.replicas[0].id.clone();
-    web.retire(std::slice::from_ref(&last), true).await.unwrap();
+    web.retire(std::slice::from_ref(&last), Afterwards::Keep).await.unwrap();
     // The engine's list is a moment behind what it just did.
     eventually(async || {
         let resting = web.observe(std::slice::from_ref(&last)).await.unwrap();
@@ -356,7 +357,7 @@ async fn events_tell_what_happens_to_a_service() {
     assert!(until(Action::Start).await.contains(&Action::Create));
     until(Action::Health).await;
     let second = replica(&observe(&web).await, 2).id.clone();
-    web.retire(&[second], false).await.unwrap();
+    web.retire(&[second], Afterwards::Remove).await.unwrap();
     assert!(until(Action::Destroy).await.contains(&Action::Die));
 }
 

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use docktor::actuators::compose::{Compose, ComposeService};
-use docktor::actuators::{Actuator, ActuatorError};
+use docktor::actuators::{Actuator, ActuatorError, Afterwards};
 use docktor::api::condition::Reason;
 use docktor::api::target::ComposeTarget;
+use docktor::clients::docker::{AnonymousVolumes, EngineError};
 use docktor::model::change::ChangeId;
 use docktor::model::key::PolicyKey;
 use docktor::model::observation::{Health, ReplicaId, ReplicaPhase};
@@ -177,7 +178,7 @@ async fn a_replica_that_goes_by_itself_meanwhile_counts_as_retired() {
     let leaving: Vec<ReplicaId> = observed.replicas[1..].iter().map(|it| it.id.clone()).collect();
     fake.fail("DELETE /containers", Fault::DoneBut(409));
     fake.fail("POST /containers/00", Fault::Status(404, "no such container"));
-    web.retire(&leaving, false).await.unwrap();
+    web.retire(&leaving, Afterwards::Remove).await.unwrap();
     assert_eq!(states(&fake), ["running"]);
 }
 
@@ -188,10 +189,10 @@ async fn a_failed_stop_is_told_and_the_replica_stays() {
     grow(&web, "c1", 1).await;
     let second = observe(&web).await.replicas[1].id.clone();
     fake.fail("POST /containers/00", Fault::Status(500, "cannot kill"));
-    let error = web.retire(std::slice::from_ref(&second), false).await.unwrap_err();
+    let error = web.retire(std::slice::from_ref(&second), Afterwards::Remove).await.unwrap_err();
     assert_eq!(error.reason(), Reason::ActionFailed);
     assert_eq!(states(&fake), ["running", "running"]);
-    web.retire(&[second], false).await.unwrap();
+    web.retire(&[second], Afterwards::Remove).await.unwrap();
     assert_eq!(states(&fake), ["running"]);
 }
 
@@ -209,4 +210,51 @@ async fn old_engines_get_one_network_in_create_and_the_others_before_the_start()
     fake.fail("POST /networks", Fault::Status(500, "no address left"));
     grow_error(&service(&fake), 1).await;
     assert_eq!(states(&fake), ["running", "running"]);
+}
+
+#[tokio::test]
+async fn words_that_nobody_has_heard_yet_do_not_hide_the_engine() {
+    let fake = FakeEngine::start("1.44", "1.53");
+    let info = fake.engine().info().await.unwrap();
+    assert_eq!((info.id.as_str(), info.cgroup_driver.as_str()), ("fake", "hybrid"));
+}
+
+#[tokio::test]
+async fn typed_calls_fail_as_the_others_do() {
+    let fake = FakeEngine::start("1.44", "1.53");
+    let engine = fake.engine();
+    let id = format!("{:064x}", 1);
+    assert_eq!(engine.stats(&id).await.unwrap().pids_stats.unwrap().current, Some(3));
+    assert!(engine.start("gone").await.unwrap_err().is_not_found());
+    fake.fail("DELETE /containers", Fault::Status(409, "removal is already in progress"));
+    assert!(engine.remove(&id, AnonymousVolumes::Keep).await.unwrap_err().is_conflict());
+    for fault in [Fault::Half, Fault::Garbage] {
+        fake.fail("GET /containers/00", fault);
+        assert!(engine.stats(&id).await.unwrap_err().is_silence());
+    }
+    drop(fake);
+    let error = engine.stop(&id, Duration::ZERO).await.unwrap_err();
+    assert!(matches!(error, EngineError::Unreachable(_)), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_may_take_the_grace_period_and_no_more_than_a_margin_on_top() {
+    let fake = FakeEngine::start("1.44", "1.53");
+    let (engine, id) = (fake.engine(), format!("{:064x}", 1));
+    let grace = Duration::from_secs(300);
+    fake.fail("POST /containers/00", Fault::Slow(grace));
+    engine.stop(&id, grace).await.unwrap();
+    fake.fail("POST /containers/00", Fault::Slow(grace * 2));
+    let error = engine.stop(&id, grace).await.unwrap_err();
+    assert!(matches!(error, EngineError::TooSlow { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_typed_call_to_an_upgraded_engine_is_made_in_its_new_version() {
+    let fake = FakeEngine::start("1.24", "1.43");
+    let (engine, id) = (fake.engine(), format!("{:064x}", 1));
+    engine.start(&id).await.unwrap();
+    fake.upgrade("1.44", "1.52");
+    engine.start(&id).await.unwrap();
+    assert_eq!(fake.requests().last().unwrap(), &format!("POST /v1.52/containers/{id}/start"));
 }

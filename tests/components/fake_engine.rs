@@ -148,7 +148,7 @@ impl World {
             ("GET", ["version"]) => {
                 (200, json!({"ApiVersion": self.versions.1, "MinAPIVersion": self.versions.0}))
             }
-            ("GET", ["info"]) => (200, json!({"ID": "fake", "NCPU": 2, "MemTotal": 1 << 30})),
+            ("GET", ["info"]) => (200, info()),
             ("GET", ["containers", "json"]) => (200, self.containers.values().map(entry).collect()),
             ("GET", ["images", ..]) => (200, json!({"Id": "sha256:1"})),
             ("POST", ["containers", "create"]) => {
@@ -169,6 +169,7 @@ impl World {
             (_, ["containers", id, ..]) if !known(id) => (404, json!({"message": "no such container"})),
             ("GET", ["containers", id, "json"]) => (200, self.containers[*id].clone()),
             ("GET", ["containers", _, "changes"]) => (200, Value::Null),
+            ("GET", ["containers", id, "stats"]) => (200, json!({"id": id, "pids_stats": {"current": 3}})),
             ("POST", ["containers", id, verb @ ("start" | "stop")]) => {
                 let status = if *verb == "start" { "running" } else { "exited" };
                 self.containers.get_mut(*id).unwrap()["State"]["Status"] = json!(status);
@@ -181,6 +182,14 @@ impl World {
             _ => (501, json!({"message": format!("the fake has no {method} {path}")})),
         }
     }
+}
+
+/// What it says of itself, in words that nobody has heard yet.
+fn info() -> Value {
+    json!({
+        "ID": "fake", "NCPU": 2, "MemTotal": 1 << 30, "CgroupDriver": "hybrid", "Isolation": "thick",
+        "SystemTime": "2026-11-22T08:00:00.5Z",
+    })
 }
 
 /// A container as the list shows it.

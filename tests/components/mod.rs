@@ -10,5 +10,14 @@ mod compose_traps;
 mod fake_engine;
 #[cfg(feature = "docker")]
 mod engine_faults;
+#[cfg(feature = "docker")]
+mod engine_restart;
+mod daemon;
+#[cfg(feature = "docker")]
+mod controller;
+#[cfg(feature = "docker")]
+mod crash;
+#[cfg(feature = "docker")]
+mod restart;
 mod metrics;
 mod sampler;

@@ -21,6 +21,8 @@ pub struct Project {
     pub name: String,
     pub folder: tempfile::TempDir,
     pub engine: Arc<Engine>,
+    /// Where that engine listens.
+    pub host: String,
 }
 
 /// Where the engine listens that tests use.
@@ -32,7 +34,11 @@ pub fn docker_host() -> String {
 
 /// The engine that tests use.
 pub fn engine() -> Engine {
-    Engine::new(docker_host().parse::<Address>().unwrap())
+    engine_at(&docker_host())
+}
+
+fn engine_at(host: &str) -> Engine {
+    Engine::new(host.parse::<Address>().unwrap())
 }
 
 /// Runs `docker` and gives what it prints.
@@ -41,9 +47,13 @@ pub fn docker(arguments: &[&str]) -> String {
 }
 
 pub fn try_docker(arguments: &[&str]) -> Result<String, String> {
+    try_docker_at(&docker_host(), arguments)
+}
+
+fn try_docker_at(host: &str, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("docker")
         .args(arguments)
-        .env("DOCKER_HOST", docker_host())
+        .env("DOCKER_HOST", host)
         .output()
         .map_err(|error| error.to_string())?;
     if !output.status.success() {
@@ -55,11 +65,13 @@ pub fn try_docker(arguments: &[&str]) -> Result<String, String> {
 impl Project {
     /// A project of these services, in Compose's own words, not yet up. `label` tells it from those of other tests.
     pub fn new(label: &str, text: &str) -> Self {
-        let project = Self {
-            name: format!("dkc-{label}-{}", std::process::id()),
-            folder: tempfile::tempdir().unwrap(),
-            engine: Arc::new(engine()),
-        };
+        Self::named(format!("dkc-{label}-{}", std::process::id()), docker_host(), text)
+    }
+
+    /// A project of that name on the engine at `host`, not yet up.
+    pub fn named(name: String, host: String, text: &str) -> Self {
+        let engine = Arc::new(engine_at(&host));
+        let project = Self { name, folder: tempfile::tempdir().unwrap(), engine, host };
         project.write(text);
         project
     }
@@ -86,7 +98,13 @@ impl Project {
         let file = self.file();
         let mut all = vec!["compose", "-p", &self.name, "-f", file.to_str().unwrap()];
         all.extend(arguments);
-        docker(&all)
+        self.docker(&all)
+    }
+
+    /// Runs `docker` on its engine and gives what it prints.
+    pub fn docker(&self, arguments: &[&str]) -> String {
+        try_docker_at(&self.host, arguments)
+            .unwrap_or_else(|error| panic!("docker {}: {error}", arguments.join(" ")))
     }
 
     pub fn target(&self, service: &str) -> ComposeTarget {
@@ -106,25 +124,36 @@ impl Project {
 
     /// Ids of a service's containers in every state, by number; asked of the engine, not of docktor.
     pub fn ids(&self, service: &str) -> Vec<String> {
-        let mut listed: Vec<(u32, String)> = docker(&[
-            "ps",
-            "-a",
-            "--no-trunc",
-            "--format",
-            "{{.ID}} {{.Label \"com.docker.compose.container-number\"}}",
-            "--filter",
-            &format!("label=com.docker.compose.project={}", self.name),
-            "--filter",
-            &format!("label=com.docker.compose.service={service}"),
-        ])
-        .lines()
-        .map(|line| {
-            let (id, number) = line.split_once(' ').unwrap_or((line, ""));
-            (number.parse().unwrap_or(0), id.to_owned())
-        })
-        .collect();
+        self.replicas(service).into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Number and id of a service's containers in every state, by number; asked of the engine, not of docktor.
+    pub fn replicas(&self, service: &str) -> Vec<(u32, String)> {
+        let mut listed: Vec<(u32, String)> = self
+            .docker(&[
+                "ps",
+                "-a",
+                "--no-trunc",
+                "--format",
+                "{{.ID}} {{.Label \"com.docker.compose.container-number\"}}",
+                "--filter",
+                &format!("label=com.docker.compose.project={}", self.name),
+                "--filter",
+                &format!("label=com.docker.compose.service={service}"),
+            ])
+            .lines()
+            .map(|line| {
+                let (id, number) = line.split_once(' ').unwrap_or((line, ""));
+                (number.parse().unwrap_or(0), id.to_owned())
+            })
+            .collect();
         listed.sort();
-        listed.into_iter().map(|(_, id)| id).collect()
+        listed
+    }
+
+    /// Numbers of a service's containers in every state, in order; asked of the engine, not of docktor.
+    pub fn all_numbers(&self, service: &str) -> Vec<u32> {
+        self.replicas(service).into_iter().map(|(number, _)| number).collect()
     }
 
     /// Numbers of the running replicas as Compose lists them.
@@ -145,17 +174,18 @@ impl Drop for Project {
     /// in use a moment ago, anonymous volumes that a recreated container inherited.
     fn drop(&mut self) {
         let list = |arguments: &[&str]| -> Vec<String> {
-            let listed = try_docker(arguments).unwrap_or_default();
+            let listed = try_docker_at(&self.host, arguments).unwrap_or_default();
             listed.split_whitespace().map(str::to_owned).collect()
         };
         let remove = |command: &[&str], ids: Vec<String>| {
-            ids.iter().for_each(|id| drop(try_docker(&[command, &[id]].concat())));
+            ids.iter().for_each(|id| drop(try_docker_at(&self.host, &[command, &[id]].concat())));
         };
         let name = format!("name=^{}", self.name);
         let containers = list(&["ps", "-aq", "--filter", &name]);
         let mounts = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}} {{end}}{{end}}";
         let volumes = containers.iter().flat_map(|id| list(&["inspect", "--format", mounts, id])).collect();
-        let _ = try_docker(&["compose", "-p", &self.name, "down", "-v", "-t", "0", "--remove-orphans"]);
+        let down = ["compose", "-p", &self.name, "down", "-v", "-t", "0", "--remove-orphans"];
+        let _ = try_docker_at(&self.host, &down);
         remove(&["rm", "-fv"], list(&["ps", "-aq", "--filter", &name]));
         remove(&["volume", "rm"], volumes);
         remove(&["network", "rm"], list(&["network", "ls", "-q", "--filter", &name]));

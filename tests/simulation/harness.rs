@@ -17,13 +17,13 @@ use docktor::model::key::PolicyKey;
 use docktor::store::Store;
 use docktor::store::memory::MemoryStore;
 use docktor::store::sidecar::Sidecars;
-use docktor::store::watch::{Watcher, Watching};
+use docktor::store::watch::Watcher;
 use docktor::telemetry::event::Events;
 use docktor::telemetry::metrics::Metrics;
 use docktor::testing::World;
 use docktor::units::Duration;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -178,10 +178,11 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         admin: admin.clone(),
         events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
         metrics,
+        growth: Arc::new(Semaphore::new(8)),
         wakes,
         changes: AtomicU64::new(0),
     };
-    let watcher = Watcher::new(Watching::Polling);
+    let watcher = Watcher::new(Some(Duration::from_secs(2)));
     let controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
     (admin, tokio::spawn(controller.run(CancellationToken::new())))
 }

@@ -24,7 +24,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use self::survey::Seen;
-use super::{Actuator, ActuatorError, Observed};
+use super::{Actuator, ActuatorError, Afterwards, Observed};
 use crate::api::target::ComposeTarget;
 use crate::clients::docker::{Engine, EngineError};
 use crate::model::change::ChangeId;
@@ -114,9 +114,8 @@ impl Actuator for ComposeService {
     fn retire<'a>(
         &'a self,
         replicas: &'a [ReplicaId],
-        keep: bool,
+        afterwards: Afterwards,
     ) -> BoxFuture<'a, Result<(), ActuatorError>> {
-        let afterwards = if keep { retire::Afterwards::Keep } else { retire::Afterwards::Remove };
         Box::pin(self.retire_all(replicas, afterwards))
     }
 

@@ -5,21 +5,12 @@ use std::time::Duration;
 
 use super::ComposeService;
 use super::find::ComposeContainer;
-use crate::actuators::ActuatorError;
+use crate::actuators::{ActuatorError, Afterwards};
 use crate::clients::docker::{AnonymousVolumes, EngineError};
 use crate::model::observation::ReplicaId;
 
 /// Replicas that stop at once.
 const PARALLEL_STOPS: usize = 8;
-
-/// What becomes of a replica once it has stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Afterwards {
-    /// It is removed.
-    Remove,
-    /// It rests, to be started again.
-    Keep,
-}
 
 impl ComposeService {
     /// Stops these replicas. Ids that are not of this service are passed over: they are gone, or never were ours.

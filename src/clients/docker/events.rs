@@ -3,15 +3,19 @@
 //! The stream ends when the connection does. Whoever reads it asks again, after a pause of its own choice,
 //! and looks at the world afresh: what happened meanwhile is not told.
 
-use futures::stream::{self, BoxStream, StreamExt};
-use http_body_util::BodyExt;
-use hyper::body::{Bytes, Incoming};
+use std::collections::HashMap;
+
+use bollard::Docker;
+use bollard::models::EventMessage;
+use bollard::query_parameters::EventsOptionsBuilder;
+use futures::future;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use serde_json::Value;
 
-use super::transport::EngineError;
+use super::error::EngineError;
 
-/// Longest line that is read; an event with many labels has a few KiB.
-const LONGEST_LINE: usize = 1 << 20;
+/// The call, for messages.
+pub(super) const CALL: &str = "GET /events";
 
 /// Something happened to a container of a Compose service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +50,7 @@ pub enum Action {
 }
 
 /// What the engine is asked to tell. Health checks run as `exec`, so asking for all would never be silent.
-pub(super) const ACTIONS: [&str; 12] = [
+const ACTIONS: [&str; 12] = [
     "create",
     "start",
     "die",
@@ -64,66 +68,37 @@ pub(super) const ACTIONS: [&str; 12] = [
 /// Events of Compose containers.
 pub type ContainerEvents = BoxStream<'static, Result<ContainerEvent, EngineError>>;
 
-struct Reader {
-    body: Incoming,
-    unread: Vec<u8>,
+/// The events since a [`moment`] and from now on. What is none of a Compose container is passed over.
+pub(super) fn listen(docker: &Docker, since: Option<String>) -> ContainerEvents {
+    let filters = HashMap::from([
+        ("type", vec!["container"]),
+        ("label", vec!["com.docker.compose.project"]),
+        ("event", ACTIONS.to_vec()),
+    ]);
+    let mut options = EventsOptionsBuilder::new().filters(&filters).build();
+    options.since = since;
+    docker
+        .events(Some(options))
+        .map_err(|error| EngineError::of(CALL, error))
+        .try_filter_map(|message| future::ready(Ok(read_event(message))))
+        .boxed()
 }
 
-/// The events in an endless answer. Lines that are none are passed over.
-pub(super) fn decode(body: Incoming) -> ContainerEvents {
-    let reader = Reader { body, unread: Vec::new() };
-    stream::unfold(reader, |mut reader| async {
-        loop {
-            match reader.line().await {
-                Ok(Some(line)) => {
-                    if let Some(event) = serde_json::from_slice(&line).ok().as_ref().and_then(read_event) {
-                        return Some((Ok(event), reader));
-                    }
-                }
-                Ok(None) => return None,
-                Err(error) => return Some((Err(error), reader)),
-            }
-        }
-    })
-    .boxed()
+/// The engine's own time as `/events` takes it, in seconds; nothing, if it does not tell.
+pub(super) fn moment(system_time: &Value) -> Option<String> {
+    let time: jiff::Timestamp = system_time.as_str()?.parse().ok()?;
+    Some(format!("{}.{:09}", time.as_second(), time.subsec_nanosecond()))
 }
 
-impl Reader {
-    /// The next line, or nothing at the end.
-    async fn line(&mut self) -> Result<Option<Vec<u8>>, EngineError> {
-        loop {
-            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
-                let rest = self.unread.split_off(end + 1);
-                return Ok(Some(std::mem::replace(&mut self.unread, rest)));
-            }
-            let Some(data) = self.data().await? else { return Ok(None) };
-            if self.unread.len() + data.len() > LONGEST_LINE {
-                self.unread.clear();
-            }
-            self.unread.extend_from_slice(&data);
-        }
-    }
-
-    async fn data(&mut self) -> Result<Option<Bytes>, EngineError> {
-        match self.body.frame().await {
-            None => Ok(None),
-            Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
-            Some(Err(source)) => {
-                Err(EngineError::Garbled { call: "GET /events".to_owned(), source: source.into() })
-            }
-        }
-    }
-}
-
-/// The event in a line, unless it is none of a Compose container.
-fn read_event(line: &Value) -> Option<ContainerEvent> {
-    let actor = &line["Actor"];
-    let label = |key: &str| actor["Attributes"][key].as_str().map(str::to_owned);
+/// The event in a message, unless it is none of a Compose container.
+fn read_event(message: EventMessage) -> Option<ContainerEvent> {
+    let actor = message.actor?;
+    let mut labels = actor.attributes?;
     Some(ContainerEvent {
-        container: actor["ID"].as_str()?.to_owned(),
-        project: label("com.docker.compose.project")?,
-        service: label("com.docker.compose.service")?,
-        action: read_action(line["Action"].as_str()?)?,
+        container: actor.id?,
+        project: labels.remove("com.docker.compose.project")?,
+        service: labels.remove("com.docker.compose.service")?,
+        action: read_action(&message.action?)?,
     })
 }
 
@@ -146,26 +121,38 @@ mod tests {
 
     use super::*;
 
+    fn message(line: Value) -> EventMessage {
+        serde_json::from_value(line).unwrap()
+    }
+
+    #[test]
+    fn the_engines_time_is_given_back_in_seconds() {
+        let given = |text: &str| moment(&json!(text));
+        assert_eq!(given("2026-11-22T09:06:52.000000042+01:00").unwrap(), "1795334812.000000042");
+        assert_eq!(given("soon"), None);
+        assert_eq!(moment(&Value::Null), None);
+    }
+
     #[test]
     fn an_event_names_project_service_and_action() {
         let line = |action: &str| {
-            json!({"Type": "container", "Action": action, "Actor": {"ID": "c0ffee", "Attributes":
-                {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}}})
+            message(json!({"Type": "container", "Action": action, "Actor": {"ID": "c0ffee", "Attributes":
+                {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}}}))
         };
         for (word, action) in [
             ("start", Action::Start),
             ("health_status: healthy", Action::Health),
             ("pause", Action::Other("pause".to_owned())),
         ] {
-            let event = read_event(&line(word)).unwrap();
+            let event = read_event(line(word)).unwrap();
             assert_eq!(
                 (event.project.as_str(), event.service.as_str(), event.action),
                 ("shop", "web", action)
             );
         }
-        assert_eq!(read_event(&line("exec_start: true")), None);
+        assert_eq!(read_event(line("exec_start: true")), None);
         assert_eq!(
-            read_event(&json!({"Action": "start", "Actor": {"ID": "c0ffee", "Attributes": {}}})),
+            read_event(message(json!({"Action": "start", "Actor": {"ID": "c0ffee", "Attributes": {}}}))),
             None
         );
     }

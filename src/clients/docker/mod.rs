@@ -1,25 +1,42 @@
 //! A Docker engine over its HTTP API: the few calls that docktor makes, each with a deadline.
 //!
-//! Answers stay JSON. A replica is cloned from what the engine itself says of its donor, so a field that
-//! docktor does not know must pass through unharmed, and one odd container must not spoil a list. A typed
-//! client (bollard and its generated stubs) loses the first and fails on the second, and sends no API version.
+//! **bollard** makes every call that docktor only orders or reads a few fields of: `version`, `connect`, `start`,
+//! `stop`, `remove`, `stats`, `events`. **JSON** passes through docktor wherever it must arrive as the engine wrote
+//! it: `list`, `inspect`, image, `changes` and `create`, as one odd container must not spoil a list, and a replica
+//! is cloned with all that its donor has, known to bollard's generated types or not. `info` is JSON too: those
+//! types refuse the whole answer for one unheard word, such as a new cgroup driver.
+//!
+//! Both go the same way, see [`transport`], and fail with the same [`EngineError`].
 
 mod address;
+mod error;
 mod events;
+mod json;
 mod transport;
 mod version;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::models::NetworkConnectRequest;
+pub use bollard::models::{
+    ContainerBlkioStats as DiskStats, ContainerNetworkStats as InterfaceStats,
+    ContainerStatsResponse as Stats,
+};
+use bollard::query_parameters::{RemoveContainerOptions, StatsOptions};
+use futures::StreamExt;
 use hyper::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 pub use self::address::{Address, AddressError};
+pub use self::error::EngineError;
 pub use self::events::{Action, ContainerEvent, ContainerEvents};
-use self::transport::Call;
-pub use self::transport::EngineError;
+use self::json::Call;
+use self::transport::Line;
 pub use self::version::{ApiVersion, VersionError};
 use crate::model::observation::HostCapacity;
 
@@ -103,8 +120,9 @@ impl Engine {
         if let Some(version) = self.pinned.or(self.known().version) {
             return Ok(version);
         }
-        let answer = transport::call(&self.address, "", &read("/version")).await?;
-        let version = ApiVersion::agreed(&answer)?;
+        let line = Line { address: self.address.clone(), version: None };
+        let answer = async { line.bollard()?.version().await };
+        let version = ApiVersion::agreed(&within(READ_DEADLINE, "GET /version", answer).await?)?;
         self.known().version = Some(version);
         Ok(version)
     }
@@ -143,12 +161,18 @@ impl Engine {
         self.get(&format!("/containers/{}/json", encode(container))).await
     }
 
-    /// One sample of a container's use, as in `GET /containers/{id}/stats`, without waiting for a second one.
+    /// One sample of a container's use, without waiting for a second one.
     ///
     /// # Errors
     /// When the engine does not answer or there is no such container.
-    pub async fn stats(&self, container: &str) -> Result<Value, EngineError> {
-        self.get(&format!("/containers/{}/stats?stream=false&one-shot=true", encode(container))).await
+    pub async fn stats(&self, container: &str) -> Result<Stats, EngineError> {
+        let id = &encode(container);
+        self.typed(&format!("GET /containers/{id}/stats"), READ_DEADLINE, |docker| async move {
+            let options = StatsOptions { stream: false, one_shot: true };
+            let nothing = || Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+            docker.stats(id, Some(options)).next().await.unwrap_or_else(nothing)
+        })
+        .await
     }
 
     /// Files that differ between a container and its image, as in `GET /containers/{id}/changes`.
@@ -158,7 +182,7 @@ impl Engine {
     pub async fn changes(&self, container: &str) -> Result<Value, EngineError> {
         let call =
             Call { deadline: CHANGE_DEADLINE, ..read(format!("/containers/{}/changes", encode(container))) };
-        self.call(&call).await
+        self.json(&call).await
     }
 
     /// An image by reference or id, as in `GET /images/{name}/json`.
@@ -181,12 +205,12 @@ impl Engine {
         body: Value,
     ) -> Result<String, EngineError> {
         let platform = platform.map(|it| format!("&platform={}", encode(it))).unwrap_or_default();
-        let call = change(format!("/containers/create?name={}{platform}", encode(name)), Some(body));
-        let answer = self.call(&call).await?;
+        let call = change(format!("/containers/create?name={}{platform}", encode(name)), body);
+        let answer = self.json(&call).await?;
         answer["Id"]
             .as_str()
             .map(str::to_owned)
-            .ok_or_else(|| EngineError::Garbled { call: call.title(), source: "it has no Id".into() })
+            .ok_or_else(|| EngineError::of(&call.title(), std::io::Error::other("it has no Id").into()))
     }
 
     /// Connects a container to one more network.
@@ -194,8 +218,13 @@ impl Engine {
     /// # Errors
     /// When the engine does not answer or refuses.
     pub async fn connect(&self, container: &str, network: &str, endpoint: Value) -> Result<(), EngineError> {
-        let body = json!({ "Container": container, "EndpointConfig": endpoint });
-        self.call(&change(format!("/networks/{}/connect", encode(network)), Some(body))).await.map(drop)
+        let (network, endpoint) = (&encode(network), &endpoint);
+        self.typed(&format!("POST /networks/{network}/connect"), CHANGE_DEADLINE, |docker| async move {
+            let endpoint_config = Some(serde_json::from_value(endpoint.clone())?);
+            let request = NetworkConnectRequest { container: container.to_owned(), endpoint_config };
+            docker.connect_network(network, request).await
+        })
+        .await
     }
 
     /// Starts a container; one that runs already is left alone.
@@ -203,7 +232,11 @@ impl Engine {
     /// # Errors
     /// When the engine does not answer or refuses.
     pub async fn start(&self, container: &str) -> Result<(), EngineError> {
-        self.call(&change(format!("/containers/{}/start", encode(container)), None)).await.map(drop)
+        let id = &encode(container);
+        self.typed(&format!("POST /containers/{id}/start"), CHANGE_DEADLINE, |docker| async move {
+            docker.start_container(id, None).await
+        })
+        .await
     }
 
     /// Stops a container with its own signal and grace period, which the caller knows as `grace`,
@@ -212,9 +245,12 @@ impl Engine {
     /// # Errors
     /// When the engine does not answer or there is no such container.
     pub async fn stop(&self, container: &str, grace: Duration) -> Result<(), EngineError> {
+        let id = &encode(container);
         let deadline = grace.saturating_add(STOP_MARGIN);
-        let call = Call { deadline, ..change(format!("/containers/{}/stop", encode(container)), None) };
-        self.call(&call).await.map(drop)
+        self.typed(&format!("POST /containers/{id}/stop"), deadline, |docker| async move {
+            docker.stop_container(id, None).await
+        })
+        .await
     }
 
     /// Removes a container, running or not.
@@ -222,9 +258,13 @@ impl Engine {
     /// # Errors
     /// When the engine does not answer or there is no such container; a conflict means that it is being removed.
     pub async fn remove(&self, container: &str, volumes: AnonymousVolumes) -> Result<(), EngineError> {
-        let volumes = volumes == AnonymousVolumes::Delete;
-        let path = format!("/containers/{}?force=true&v={volumes}", encode(container));
-        self.call(&Call { method: Method::DELETE, ..change(path, None) }).await.map(drop)
+        let id = &encode(container);
+        let v = volumes == AnonymousVolumes::Delete;
+        self.typed(&format!("DELETE /containers/{id}"), CHANGE_DEADLINE, |docker| async move {
+            let options = RemoveContainerOptions { v, force: true, link: false };
+            docker.remove_container(id, Some(options)).await
+        })
+        .await
     }
 
     /// What happens to Compose containers from now on. The stream ends with the connection; asking again,
@@ -233,30 +273,52 @@ impl Engine {
     /// # Errors
     /// When the engine does not answer.
     pub async fn events(&self) -> Result<ContainerEvents, EngineError> {
-        let filters = json!({
-            "type": ["container"],
-            "label": ["com.docker.compose.project"],
-            "event": events::ACTIONS,
-        });
-        let call = read(format!("/events?filters={}", encode(&filters.to_string())));
-        let prefix = self.prefix().await?;
-        let body = self.note(transport::stream(&self.address, &prefix, &call).await)?;
-        Ok(events::decode(body))
+        // bollard connects when the stream is first read; the engine makes up for what happened until then.
+        let since = events::moment(&self.get("/info").await?["SystemTime"]);
+        let docker = self.line().await?.bollard().map_err(|error| EngineError::of(events::CALL, error))?;
+        Ok(events::listen(&docker.with_timeout(READ_DEADLINE), since))
     }
 
     async fn get(&self, path: &str) -> Result<Value, EngineError> {
-        self.call(&read(path)).await
+        self.json(&read(path)).await
+    }
+
+    async fn json(&self, call: &Call) -> Result<Value, EngineError> {
+        self.call(&call.title(), call.deadline, |line| async move { call.make(&line).await }).await
+    }
+
+    async fn typed<T, F>(
+        &self,
+        title: &str,
+        deadline: Duration,
+        ask: impl Fn(Docker) -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let ask = |line: Line| line.bollard().map(&ask);
+        self.call(title, deadline, |line| {
+            let asked = ask(line);
+            async move { asked?.await }
+        })
+        .await
     }
 
     /// Makes a call in the agreed version; once more when that no longer holds, as after an upgrade.
-    async fn call(&self, call: &Call) -> Result<Value, EngineError> {
-        let prefix = self.prefix().await?;
-        let answer = self.note(transport::call(&self.address, &prefix, call).await);
-        match answer {
-            Err(EngineError::Refused { status: 400, message }) if message.contains("client version") => {
+    async fn call<T, F>(
+        &self,
+        title: &str,
+        deadline: Duration,
+        ask: impl Fn(Line) -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let answer = within(deadline, title, ask(self.line().await?)).await;
+        match self.note(answer) {
+            Err(error) if error.is_outdated_version() => {
                 *self.known() = Known::default();
-                let prefix = self.prefix().await?;
-                self.note(transport::call(&self.address, &prefix, call).await)
+                self.note(within(deadline, title, ask(self.line().await?)).await)
             }
             other => other,
         }
@@ -270,8 +332,8 @@ impl Engine {
         answer
     }
 
-    async fn prefix(&self) -> Result<String, EngineError> {
-        Ok(format!("/v{}", self.version().await?))
+    async fn line(&self) -> Result<Line, EngineError> {
+        Ok(Line { address: self.address.clone(), version: Some(self.version().await?) })
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -292,6 +354,18 @@ impl Engine {
     }
 }
 
+/// The answer, if it comes in time.
+async fn within<T>(
+    limit: Duration,
+    call: &str,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<T, EngineError> {
+    match timeout(limit, answer).await {
+        Ok(answer) => answer.map_err(|error| EngineError::of(call, error)),
+        Err(_) => Err(EngineError::TooSlow { call: call.to_owned(), limit }),
+    }
+}
+
 /// Is that the kernel docktor runs on? Engines in a virtual machine of their own (Docker Desktop) have another.
 fn is_this_kernel(release: &str) -> bool {
     std::fs::read_to_string(KERNEL_RELEASE).is_ok_and(|ours| ours.trim() == release)
@@ -301,8 +375,8 @@ fn read(path: impl Into<String>) -> Call {
     Call { method: Method::GET, path: path.into(), body: None, deadline: READ_DEADLINE }
 }
 
-fn change(path: String, body: Option<Value>) -> Call {
-    Call { method: Method::POST, path, body, deadline: CHANGE_DEADLINE }
+fn change(path: String, body: Value) -> Call {
+    Call { method: Method::POST, path, body: Some(body), deadline: CHANGE_DEADLINE }
 }
 
 fn encode(text: &str) -> String {

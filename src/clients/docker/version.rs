@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::Value;
+use bollard::models::SystemVersion;
 
 /// A version of the Engine API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,10 +30,10 @@ impl ApiVersion {
     ///
     /// # Errors
     /// With what the engine speaks, when there is none.
-    pub fn agreed(answer: &Value) -> Result<Self, VersionError> {
-        let read = |key: &str| answer[key].as_str().and_then(|text| text.parse::<Self>().ok());
-        let newest = read("ApiVersion").ok_or(VersionError::Unreadable)?;
-        let oldest = read("MinAPIVersion").unwrap_or(Self::new(1, 0));
+    pub fn agreed(answer: &SystemVersion) -> Result<Self, VersionError> {
+        let read = |field: &Option<String>| field.as_ref()?.parse::<Self>().ok();
+        let newest = read(&answer.api_version).ok_or(VersionError::Unreadable)?;
+        let oldest = read(&answer.min_api_version).unwrap_or(Self::new(1, 0));
         let agreed = newest.min(Self::NEWEST);
         if agreed < oldest.max(Self::OLDEST) {
             return Err(VersionError::NoneInCommon { oldest, newest });
@@ -79,9 +79,13 @@ impl fmt::Display for ApiVersion {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    /// The answer of an engine that speaks these.
+    fn speaks(newest: &str, oldest: &str) -> SystemVersion {
+        let (api_version, min_api_version) = (Some(newest.to_owned()), Some(oldest.to_owned()));
+        SystemVersion { api_version, min_api_version, ..SystemVersion::default() }
+    }
 
     #[test]
     fn the_newest_common_version_is_spoken() {
@@ -91,17 +95,16 @@ mod tests {
             ("1.99", "1.44", "1.53"),
             ("1.53", "", "1.53"),
         ] {
-            let answer = json!({"ApiVersion": newest, "MinAPIVersion": oldest});
-            assert_eq!(ApiVersion::agreed(&answer).unwrap().to_string(), agreed);
+            assert_eq!(ApiVersion::agreed(&speaks(newest, oldest)).unwrap().to_string(), agreed);
         }
     }
 
     #[test]
     fn without_a_common_version_the_answer_says_what_each_side_speaks() {
-        let old = ApiVersion::agreed(&json!({"ApiVersion": "1.40", "MinAPIVersion": "1.12"})).unwrap_err();
+        let old = ApiVersion::agreed(&speaks("1.40", "1.12")).unwrap_err();
         assert_eq!(old.to_string(), "the engine speaks API 1.12 to 1.40, docktor 1.41 to 1.53");
-        assert!(ApiVersion::agreed(&json!({"ApiVersion": "2.4", "MinAPIVersion": "2.0"})).is_err());
-        assert_eq!(ApiVersion::agreed(&json!({})).unwrap_err(), VersionError::Unreadable);
+        assert!(ApiVersion::agreed(&speaks("2.4", "2.0")).is_err());
+        assert_eq!(ApiVersion::agreed(&SystemVersion::default()).unwrap_err(), VersionError::Unreadable);
     }
 
     #[test]

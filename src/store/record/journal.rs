@@ -73,15 +73,11 @@ impl Journal {
             return Ok(());
         }
         let live = after.documents.len() + after.engines.len();
-        let outcome = match self.file.take() {
-            Some(file) if self.lines + lines.len() <= 2 * live + SPARE_LINES => append(file, &lines),
-            _ => self.write_anew(after).map(|file| {
-                self.lines = live;
-                file
-            }),
+        let appendable = self.lines + lines.len() <= 2 * live + SPARE_LINES;
+        (self.file, self.lines) = match self.file.take().filter(|_| appendable) {
+            Some(file) => (Some(append(file, &lines)?), self.lines + lines.len()),
+            None => (Some(self.write_anew(after)?), live),
         };
-        self.file = Some(outcome?);
-        self.lines += lines.len();
         Ok(())
     }
 
@@ -153,4 +149,85 @@ fn changed<'a, K: Ord, V: PartialEq>(
     after: &'a BTreeMap<K, V>,
 ) -> impl Iterator<Item = (&'a K, &'a V)> {
     after.iter().filter(|(key, value)| before.get(key) != Some(value))
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::store::record::Kind;
+    use crate::units::Timestamp;
+
+    fn key(name: &str) -> DocumentKey {
+        DocumentKey { kind: Kind::ScalingPolicy, name: name.to_owned() }
+    }
+
+    fn record(names: &[&str], generation: u64) -> Record {
+        let good = |text: &str| Good {
+            file: "a.yaml".to_owned(),
+            document: 0,
+            good_file: "a.yaml".to_owned(),
+            good_document: 0,
+            sha256: "abc".into(),
+            text: serde_json::from_value(text.into()).unwrap(),
+            profile: None,
+            generation,
+            first_seen: Timestamp::from_secs(1),
+            owns: None,
+            deleted_at: None,
+        };
+        let documents = names.iter().map(|name| (key(name), good(name))).collect();
+        Record { documents, engines: BTreeMap::from([(String::new(), "ABCD".to_owned())]) }
+    }
+
+    fn reread(state: &Path) -> Record {
+        Journal::open(state).unwrap().1
+    }
+
+    #[test]
+    fn a_record_is_there_after_a_restart() {
+        let state = tempfile::tempdir().unwrap();
+        let (mut journal, empty) = Journal::open(state.path()).unwrap();
+        let (first, second) = (record(&["a", "b"], 1), record(&["b", "c"], 2));
+        journal.save(&empty, &first).unwrap();
+        assert_eq!(reread(state.path()), first);
+        journal.save(&first, &second).unwrap();
+        assert_eq!(reread(state.path()), second);
+    }
+
+    #[test]
+    fn a_torn_last_line_costs_only_itself_and_is_mended() {
+        let state = tempfile::tempdir().unwrap();
+        let (mut journal, empty) = Journal::open(state.path()).unwrap();
+        let (first, second) = (record(&["a"], 1), record(&["a", "b"], 1));
+        journal.save(&empty, &first).unwrap();
+        journal.save(&first, &second).unwrap();
+        let path = state.path().join(FILE);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 10]).unwrap();
+        let (mut journal, found) = Journal::open(state.path()).unwrap();
+        assert_eq!(found, first);
+        journal.save(&found, &second).unwrap();
+        let (mended, _, damaged) = read(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!((mended, damaged), (second, false));
+    }
+
+    #[test]
+    fn an_outdated_file_is_written_anew() {
+        let state = tempfile::tempdir().unwrap();
+        let (mut journal, empty) = Journal::open(state.path()).unwrap();
+        let (first, second) = (record(&["a"], 1), record(&["a"], 2));
+        journal.save(&empty, &first).unwrap();
+        journal.lines += SPARE_LINES;
+        journal.save(&first, &second).unwrap();
+        let lines = fs::read_to_string(state.path().join(FILE)).unwrap().lines().count();
+        assert_eq!((lines, reread(state.path())), (3, second));
+    }
+
+    #[test]
+    fn a_file_of_a_later_docktor_is_left_alone() {
+        let state = tempfile::tempdir().unwrap();
+        fs::write(state.path().join(FILE), "{\"version\":2}\n").unwrap();
+        assert!(Journal::open(state.path()).unwrap_err().to_string().contains("version 2"));
+    }
 }

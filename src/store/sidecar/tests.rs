@@ -109,7 +109,8 @@ fn a_sidecar_stands_beside_its_file_and_reads_as_yaml() {
 
 #[test]
 fn what_happened_is_written_at_once_and_values_once_a_minute() {
-    let changes: [(&str, fn(&mut ScalingPolicyStatus), Due); 10] = [
+    type Change = fn(&mut ScalingPolicyStatus);
+    let changes: [(&str, Change, Due); 10] = [
         ("nothing", |_| {}, Due::Never),
         ("a value", |it| it.status.metrics.clear(), Due::At(NOW.plus(VALUES_EVERY))),
         ("a message", |it| it.status.conditions[0].message.clear(), Due::At(NOW.plus(VALUES_EVERY))),

@@ -81,7 +81,7 @@ fn a_mistake_of_a_later_document_stands_at_its_line_in_the_file() {
     );
     bench.rescan();
     let mistake = &bench.get("web").mistakes[0];
-    assert_eq!((mistake.line, mistake.column), (21, 3));
+    assert_eq!((mistake.line, mistake.column), (21, 12));
     assert!(mistake.snippet.as_ref().is_some_and(|it| it.contains("profile: calm")), "{mistake}");
 }
 

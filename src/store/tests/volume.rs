@@ -6,6 +6,8 @@ use super::bench::{Bench, now, open, policy, simple};
 
 const MANY: usize = 10_000;
 const SOME: usize = 100;
+/// What an unoptimized build on a busy machine may take of what is promised.
+const SLACK: u32 = 6;
 
 #[test]
 fn ten_thousand_files_are_read_within_ten_seconds_and_a_hundred_changes_within_one() {
@@ -34,6 +36,7 @@ fn timed<T>(what: &str, limit: Duration, work: impl FnOnce() -> T) -> T {
     let outcome = work();
     let took = begin.elapsed();
     eprintln!("{what}: {took:.3?}");
+    let limit = if cfg!(debug_assertions) { limit * SLACK } else { limit };
     assert!(took < limit, "{what} took {took:.3?}");
     outcome
 }

@@ -20,13 +20,13 @@ struct Watched {
 }
 
 impl Watched {
-    async fn new(watching: Watching, prepare: impl FnOnce(&Path)) -> Self {
+    async fn new(prepare: impl FnOnce(&Path)) -> Self {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("policies");
         prepare(&folder);
         let clock = Clock::system();
         let store = Store::open(&folder, &root.path().join("state"), clock.now()).unwrap();
-        let mut watched = Self { root, store, watcher: Watcher::new(watching), clock };
+        let mut watched = Self { root, store, watcher: Watcher::new(None), clock };
         watched.watcher.arm(watched.store.places(), None);
         watched.rest().await;
         watched
@@ -84,7 +84,7 @@ fn make(folder: &Path) {
 
 #[tokio::test]
 async fn files_in_old_and_new_folders_are_seen() {
-    let mut watched = Watched::new(Watching::Events, make).await;
+    let mut watched = Watched::new(make).await;
     fs::write(watched.path("a.yaml"), policy("a")).unwrap();
     watched.expect("a new file", &["a"]).await;
     fs::create_dir_all(watched.path("team/deep")).unwrap();
@@ -103,7 +103,7 @@ async fn files_in_old_and_new_folders_are_seen() {
 
 #[tokio::test]
 async fn the_folder_itself_may_be_removed_and_made_anew() {
-    let mut watched = Watched::new(Watching::Events, make).await;
+    let mut watched = Watched::new(make).await;
     fs::write(watched.path("a.yaml"), policy("a")).unwrap();
     watched.expect("a new file", &["a"]).await;
     for name in ["b", "c"] {
@@ -119,7 +119,7 @@ async fn the_folder_itself_may_be_removed_and_made_anew() {
 
 #[tokio::test]
 async fn swaps_and_targets_of_symlinks_are_seen() {
-    let mut watched = Watched::new(Watching::Events, |folder| {
+    let mut watched = Watched::new(|folder| {
         let above = folder.parent().unwrap();
         for version in ["one", "two", "three"] {
             fs::create_dir(above.join(version)).unwrap();
@@ -151,7 +151,7 @@ async fn swaps_and_targets_of_symlinks_are_seen() {
 
 #[tokio::test]
 async fn the_folder_may_be_a_symlink_that_moves() {
-    let mut watched = Watched::new(Watching::Events, |folder| {
+    let mut watched = Watched::new(|folder| {
         for version in ["one", "two"] {
             let path = folder.with_file_name(version);
             fs::create_dir(&path).unwrap();
@@ -171,14 +171,16 @@ async fn the_folder_may_be_a_symlink_that_moves() {
 
 #[tokio::test]
 async fn polling_sees_changes_too() {
-    let mut watched = Watched::new(Watching::Polling, make).await;
+    let mut watched = Watched::new(make).await;
+    watched.watcher = Watcher::new(Some(crate::units::Duration::from_millis(300)));
+    watched.watcher.inotify = None;
     fs::write(watched.path("a.yaml"), policy("a")).unwrap();
     watched.expect("a new file, by polling", &["a"]).await;
 }
 
 #[tokio::test]
 async fn sidecars_give_no_hints() {
-    let mut watched = Watched::new(Watching::Events, make).await;
+    let mut watched = Watched::new(make).await;
     fs::write(watched.path(".web.status.yaml.tmp"), "x").unwrap();
     fs::rename(watched.path(".web.status.yaml.tmp"), watched.path("web.status.yaml")).unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(700), watched.watcher.hint()).await.is_err());
@@ -187,7 +189,7 @@ async fn sidecars_give_no_hints() {
 #[tokio::test]
 async fn more_events_than_the_kernel_holds_end_in_the_right_state() {
     const FILES: usize = 10_000;
-    let mut watched = Watched::new(Watching::Events, make).await;
+    let mut watched = Watched::new(make).await;
     for number in 0..FILES {
         fs::write(watched.path(&format!("p{number}.yaml")), policy(&format!("p{number}"))).unwrap();
     }

@@ -1,0 +1,89 @@
+//! What turned between two passes of a policy, as events: told once when it begins and once when it ends.
+
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
+use crate::model::decision::Decision;
+use crate::model::key::PolicyKey;
+use crate::telemetry::event::Event;
+
+/// Events for the conditions that turned. `decision` is that of the pass, where it came to one.
+#[must_use]
+pub fn events(
+    policy: &PolicyKey,
+    before: &[Condition],
+    now: &[Condition],
+    decision: Option<&Decision>,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    let policy = policy.clone();
+    match (invalid(before), invalid(now)) {
+        (old, Some(new)) if old.is_none_or(|old| old.message != new.message) => {
+            events.push(Event::PolicyInvalid { policy: policy.clone(), message: new.message.clone() });
+        }
+        (Some(_), None) => events.push(Event::PolicyRecovered { policy: policy.clone() }),
+        _ => {}
+    }
+    match (degraded(before), degraded(now)) {
+        (old, Some(new)) if old.is_none_or(|old| old.reason != new.reason) => {
+            let (reason, message) = (new.reason, new.message.clone());
+            events.push(Event::Degraded { policy: policy.clone(), reason, message });
+        }
+        (Some(_), None) => events.push(Event::Recovered { policy: policy.clone() }),
+        _ => {}
+    }
+    if let (None, Some(drifted)) = (holds(before, ConditionType::Drifted), holds(now, ConditionType::Drifted))
+        && let Some((decision, drift)) = decision.and_then(|it| Some((it, it.drifted.as_ref()?)))
+    {
+        let (expected, found) = (drift.left, decision.current);
+        events.push(Event::Drift { policy, expected, found, message: drifted.message.clone() });
+    }
+    events
+}
+
+fn invalid(conditions: &[Condition]) -> Option<&Condition> {
+    conditions.iter().find(|it| it.kind == ConditionType::Ready && it.reason == Reason::InvalidPolicy)
+}
+
+/// The target first: without it there are no metrics either.
+fn degraded(conditions: &[Condition]) -> Option<&Condition> {
+    let lacking =
+        |kind| conditions.iter().find(move |it| it.kind == kind && it.status == ConditionStatus::False);
+    lacking(ConditionType::AbleToScale).or_else(|| lacking(ConditionType::ScalingActive))
+}
+
+fn holds(conditions: &[Condition], kind: ConditionType) -> Option<&Condition> {
+    conditions.iter().find(|it| it.kind == kind && it.status == ConditionStatus::True)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Timestamp;
+
+    fn condition(kind: ConditionType, status: ConditionStatus, reason: Reason) -> Condition {
+        let message = format!("{reason:?}");
+        Condition { kind, status, reason, message, last_transition_time: Timestamp::default() }
+    }
+
+    fn words(before: &[Condition], now: &[Condition]) -> Vec<&'static str> {
+        events(&PolicyKey::new("web"), before, now, None).iter().map(Event::reason).collect()
+    }
+
+    #[test]
+    fn what_turns_is_told_once() {
+        let gone = condition(ConditionType::AbleToScale, ConditionStatus::False, Reason::EngineUnreachable);
+        let back = condition(ConditionType::AbleToScale, ConditionStatus::True, Reason::TargetFound);
+        let (gone, back) = ([gone], [back]);
+        assert_eq!(words(&[], &gone), ["Degraded"]);
+        assert_eq!(words(&gone, &gone), [""; 0]);
+        assert_eq!(words(&gone, &back), ["Recovered"]);
+        assert_eq!(words(&back, &back), [""; 0]);
+    }
+
+    #[test]
+    fn an_invalid_text_is_told_and_so_is_its_mending() {
+        let bad = [condition(ConditionType::Ready, ConditionStatus::False, Reason::InvalidPolicy)];
+        let good = [condition(ConditionType::Ready, ConditionStatus::True, Reason::Reconciled)];
+        assert_eq!(words(&good, &bad), ["PolicyInvalid"]);
+        assert_eq!(words(&bad, &good), ["PolicyRecovered"]);
+    }
+}
