@@ -88,6 +88,7 @@ impl Parts {
 
         let (snapshot, constraints) = match looked {
             Ok(mut seen) => {
+                policy.failed_looks = 0;
                 let replicas = std::mem::take(&mut seen.replicas);
                 let snapshot =
                     observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
@@ -97,7 +98,7 @@ impl Parts {
             }
             Err(error) => {
                 let obstacle = Obstacle { reason: error.reason(), message: act::chain(&error) };
-                policy.failures = policy.failures.saturating_add(1);
+                policy.failed_looks = policy.failed_looks.saturating_add(1);
                 let unreadable = Some(obstacle.reason);
                 policy.obstacle = Some(obstacle);
                 (Snapshot::default(), Constraints { unreadable, ..Constraints::default() })
@@ -127,8 +128,13 @@ impl Parts {
         if policy.running.is_empty() && policy.retry_at.is_none_or(|at| at <= now) {
             policy.obstacle = None;
         }
-        if !policy.recovered && !self.stop.look().forbids_action() && policy.mode() == Mode::Auto {
+        if self.stop.look().forbids_action() || policy.mode() != Mode::Auto {
+            return;
+        }
+        if !policy.recovered {
             act::recover(self, policy, bound, snapshot, now).await;
+        } else if act::has_leftovers(policy, snapshot) {
+            act::sweep(policy, bound).await;
         }
     }
 
@@ -180,7 +186,7 @@ impl Parts {
     ) -> Timestamp {
         let evaluation = policy.next_evaluation.unwrap_or(now);
         if constraints.unreadable.is_some() {
-            let wait = backoff::delay(policy.failures, self.jitter());
+            let wait = backoff::delay(policy.failed_looks, self.jitter());
             return evaluation.max(now.plus(Duration::from_millis(wait.as_millis() as u64)));
         }
         let retry = policy.retry_at.filter(|at| *at > now);
