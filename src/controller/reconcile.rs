@@ -91,7 +91,7 @@ impl Parts {
                     observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
                 act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
-                (snapshot, self.constraints(policy, &seen, now))
+                (snapshot, self.constraints(policy, &seen, bound.spec.bounds.max(), now))
             }
             Err(error) => {
                 let obstacle = Obstacle { reason: error.reason(), message: act::chain(&error) };
@@ -123,10 +123,12 @@ impl Parts {
         }
     }
 
+    /// A ceiling of the target is an obstacle only where it is below `max`, the most that the policy asks for.
     fn constraints(
         &self,
         policy: &mut Policy,
         seen: &crate::actuators::Observed,
+        max: u32,
         now: Timestamp,
     ) -> Constraints {
         let stopped = self.stop.look().forbids_action();
@@ -135,7 +137,8 @@ impl Parts {
         }
         let waiting = policy.retry_at.filter(|at| *at > now).and(policy.obstacle.as_ref());
         let blocked = seen.blocked.as_ref().or(waiting).map(|it| it.reason);
-        if let Some(obstacle) = seen.blocked.as_ref().or(seen.ceiling.as_ref().map(|it| &it.why)) {
+        let too_low = seen.ceiling.as_ref().filter(|it| it.replicas < max);
+        if let Some(obstacle) = seen.blocked.as_ref().or(too_low.map(|it| &it.why)) {
             policy.obstacle.get_or_insert_with(|| obstacle.clone());
         }
         Constraints {
