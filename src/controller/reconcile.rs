@@ -94,7 +94,7 @@ impl Parts {
                     observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
                 act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
-                (snapshot, self.constraints(policy, seen, now))
+                (snapshot, self.constraints(policy, seen, bound.spec.bounds.max(), now))
             }
             Err(error) => {
                 let obstacle = Obstacle { reason: error.reason(), message: act::chain(&error) };
@@ -138,14 +138,16 @@ impl Parts {
         }
     }
 
-    fn constraints(&self, policy: &mut Policy, seen: Observed, now: Timestamp) -> Constraints {
+    /// A ceiling of the target is an obstacle only where it is below `max`, the most that the policy asks for.
+    fn constraints(&self, policy: &mut Policy, seen: Observed, max: u32, now: Timestamp) -> Constraints {
         let stopped = self.stop.look().forbids_action();
         if stopped {
             policy.running.iter().for_each(act::Running::abort_growth);
         }
         let waiting = policy.retry_at.filter(|at| *at > now).and(policy.obstacle.as_ref());
         let blocked = seen.blocked.as_ref().or(waiting).map(|it| it.reason);
-        if let Some(obstacle) = seen.blocked.as_ref().or(seen.ceiling.as_ref().map(|it| &it.why)) {
+        let too_low = seen.ceiling.as_ref().filter(|it| it.replicas < max);
+        if let Some(obstacle) = seen.blocked.as_ref().or(too_low.map(|it| &it.why)) {
             policy.obstacle.get_or_insert_with(|| obstacle.clone());
         }
         policy.remarks = seen.remarks;
