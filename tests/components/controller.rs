@@ -105,6 +105,7 @@ fn the_last_replica_rests_while_there_is_no_work_and_is_woken_as_it_was() {
     let docktor = Daemon::start(
         &project,
         "replicas: {min: 0, max: 3, idleAfter: 1s}
+schedules: [{name: new-year, timezone: UTC, start: '0 0 1 1 *', duration: 1m, min: 1}]
 scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 100000}]}
 scaleDown: {rules: [{metric: cpu.avg, op: '<', value: 50}], stabilizationWindow: 0s}",
     );
