@@ -120,7 +120,11 @@ fn the_built_in_profiles_act_on_their_numbers() {
     let idle: String = (0..21).map(|it| format!("{},5,10,10\n", it * 30)).collect();
     let found = desired(spec, &format!("at,current,cpu.utilization,memory.utilization\n{idle}"));
     let first = found.iter().position(|it| *it == 3);
-    assert_eq!(first, Some(19), "ten in a row at 270s, and the window from 270s on: {found:?}");
+    assert_eq!(
+        first,
+        Some(18),
+        "9 rows keep 5, and the last of them, at 240s, leaves the window at 540s: {found:?}"
+    );
     let missing: String = (0..21).map(|it| format!("{},5,10,\n", it * 30)).collect();
     let blind = desired(spec, &format!("at,current,cpu.utilization,memory.utilization\n{missing}"));
     assert_eq!(blind, [5; 21], "missing data never shrinks");

@@ -80,7 +80,7 @@ impl<'a> Printer<'a> {
 
     /// Prints what is left.
     pub(super) fn end(mut self) -> Result<(), Failure> {
-        let report = self.reports.then(|| self.summing.report().clone());
+        let report = (self.reports && self.summing.report().rows > 0).then(|| self.summing.report().clone());
         match &mut self.form {
             Form::Json { text, .. } => {
                 text.push_str("\n]");
