@@ -51,6 +51,7 @@ pub mod api;
 pub mod model;
 pub mod strategies;
 pub mod decide;
+pub mod simulation;
 pub mod clock;
 pub mod places;
 pub mod telemetry;

@@ -47,7 +47,7 @@ pub struct Global {
     /// Read this policy folder, not the controller; with --socket or --server: if that cannot be reached
     #[arg(long, global = true, value_name = "DIR")]
     pub policies: Option<PathBuf>,
-    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE
+    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE; for `simulate` table, json, jsonl or svg
     #[arg(
         short,
         long,
@@ -87,6 +87,8 @@ pub enum Command {
         #[arg(required = true, value_name = "FILE")]
         paths: Vec<PathBuf>,
     },
+    /// Try a policy on a trace, without a controller
+    Simulate(SimulateArgs),
     /// Keep the replicas of a policy for a while
     Hold(HoldArgs),
     /// End a hold, and try again where docktor stopped trying
@@ -135,6 +137,22 @@ pub struct SelectorText {
     pub text: String,
     /// What it means.
     pub selector: Selector,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Clone, Args)]
+pub struct SimulateArgs {
+    /// Which policy of the file, where it has several
+    pub name: Option<String>,
+    /// The policy's file; `-` reads standard input
+    #[arg(short, long, value_name = "POLICY")]
+    pub file: PathBuf,
+    /// What was observed, as CSV or JSON Lines; `-` reads standard input
+    #[arg(long, value_name = "TRACE")]
+    pub trace: PathBuf,
+    /// Sum it up at the end: replica-hours, seconds under- and over-provisioned, actions, flaps
+    #[arg(long)]
+    pub report: bool,
 }
 
 /// Arguments of `hold`.

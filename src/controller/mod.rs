@@ -25,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Orders;
 use crate::admin::order::{AdminError, Order, Submission};
-use crate::api::target::Target;
 use crate::model::key::PolicyKey;
 use crate::store::watch::Watcher;
 use crate::store::{Changes, Store};
@@ -36,6 +35,8 @@ use state::Policy;
 
 /// Most passes at the same time.
 pub const CONCURRENT_PASSES: usize = 8;
+/// Most changes that make replicas at the same time.
+pub const CONCURRENT_GROWTH: usize = 8;
 /// After an event of the engine, wait this long for more of them.
 const ENGINE_SETTLES: Duration = Duration::from_millis(200);
 /// How often memories of policies that are gone are looked through.
@@ -95,11 +96,7 @@ struct Slot {
 impl Slot {
     /// May its policy be about this Compose service? Also while a pass has it.
     fn moves(&self, project: &str, service: &str) -> bool {
-        let Some(policy) = &self.policy else { return true };
-        match policy.entry.policy.as_ref().and_then(|it| it.spec.target.as_ref()) {
-            Some(Target::Compose(target)) => target.project == project && target.service == service,
-            _ => false,
-        }
+        self.policy.as_ref().is_none_or(|it| it.entry.is_compose(project, service))
     }
 }
 

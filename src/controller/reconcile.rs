@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -14,7 +14,7 @@ use super::observe::{self, Usage};
 use super::record;
 use super::state::{Durable, Policy};
 use super::{Wake, backoff};
-use crate::actuators::Obstacle;
+use crate::actuators::{Observed, Obstacle};
 use crate::admin::Admin;
 use crate::api::policy::Mode;
 use crate::api::status::Status;
@@ -51,6 +51,8 @@ pub struct Parts {
     pub events: Arc<Events>,
     /// Prometheus families.
     pub metrics: Arc<Metrics>,
+    /// Lets so many changes make replicas at the same time.
+    pub growth: Arc<Semaphore>,
     /// How the end of an action wakes its policy.
     pub wakes: mpsc::Sender<Wake>,
     /// Makes ids of changes unique within a millisecond.
@@ -86,23 +88,28 @@ impl Parts {
 
         let (snapshot, constraints) = match looked {
             Ok(mut seen) => {
+                policy.failed_looks = 0;
                 let replicas = std::mem::take(&mut seen.replicas);
                 let snapshot =
                     observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
                 act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
-                (snapshot, self.constraints(policy, &seen, bound.spec.bounds.max(), now))
+                (snapshot, self.constraints(policy, seen, now))
             }
             Err(error) => {
                 let obstacle = Obstacle { reason: error.reason(), message: act::chain(&error) };
-                policy.failures = policy.failures.saturating_add(1);
+                policy.failed_looks = policy.failed_looks.saturating_add(1);
                 let unreadable = Some(obstacle.reason);
                 policy.obstacle = Some(obstacle);
                 (Snapshot::default(), Constraints { unreadable, ..Constraints::default() })
             }
         };
 
+        let held = policy.durable.memory.hold.is_some();
         let decision = decide(&bound.spec, &mut policy.durable.memory, &snapshot, &constraints, now);
+        if held && policy.durable.memory.hold.is_none() {
+            self.events.emit(&Event::HoldEnded { policy: policy.key().clone() });
+        }
         if decision.wants_action()
             && policy.recovered
             && let Err(obstacle) = act::begin(self, policy, &bound, &decision, now).await
@@ -115,32 +122,33 @@ impl Parts {
 
     /// The target answered. At first, what a former process left open is taken up.
     async fn reached(&self, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
+        if policy.retry_at.is_none() {
+            policy.failures = 0;
+        }
         if policy.running.is_empty() && policy.retry_at.is_none_or(|at| at <= now) {
             policy.obstacle = None;
         }
-        if !policy.recovered && !self.stop.look().forbids_action() && policy.mode() == Mode::Auto {
+        if self.stop.look().forbids_action() || policy.mode() != Mode::Auto {
+            return;
+        }
+        if !policy.recovered {
             act::recover(self, policy, bound, snapshot, now).await;
+        } else if act::has_leftovers(policy, snapshot) {
+            act::sweep(policy, bound).await;
         }
     }
 
-    /// A ceiling of the target is an obstacle only where it is below `max`, the most that the policy asks for.
-    fn constraints(
-        &self,
-        policy: &mut Policy,
-        seen: &crate::actuators::Observed,
-        max: u32,
-        now: Timestamp,
-    ) -> Constraints {
+    fn constraints(&self, policy: &mut Policy, seen: Observed, now: Timestamp) -> Constraints {
         let stopped = self.stop.look().forbids_action();
         if stopped {
             policy.running.iter().for_each(act::Running::abort_growth);
         }
         let waiting = policy.retry_at.filter(|at| *at > now).and(policy.obstacle.as_ref());
         let blocked = seen.blocked.as_ref().or(waiting).map(|it| it.reason);
-        let too_low = seen.ceiling.as_ref().filter(|it| it.replicas < max);
-        if let Some(obstacle) = seen.blocked.as_ref().or(too_low.map(|it| &it.why)) {
+        if let Some(obstacle) = seen.blocked.as_ref().or(seen.ceiling.as_ref().map(|it| &it.why)) {
             policy.obstacle.get_or_insert_with(|| obstacle.clone());
         }
+        policy.remarks = seen.remarks;
         Constraints {
             stopped,
             conflict: false,
@@ -178,7 +186,7 @@ impl Parts {
     ) -> Timestamp {
         let evaluation = policy.next_evaluation.unwrap_or(now);
         if constraints.unreadable.is_some() {
-            let wait = backoff::delay(policy.failures, self.jitter());
+            let wait = backoff::delay(policy.failed_looks, self.jitter());
             return evaluation.max(now.plus(Duration::from_millis(wait.as_millis() as u64)));
         }
         let retry = policy.retry_at.filter(|at| *at > now);

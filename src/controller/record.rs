@@ -165,6 +165,15 @@ fn findings(policy: &Policy, decision: &Decision) -> Vec<Finding> {
             obstacle.message.clone(),
         ));
     }
+    if let Some(remark) = policy.remarks.first() {
+        let able =
+            |it: &&mut Finding| it.kind == ConditionType::AbleToScale && it.reason == Reason::TargetFound;
+        if let Some(finding) = findings.iter_mut().find(able) {
+            finding.reason = remark.reason;
+            let messages: Vec<_> = policy.remarks.iter().map(|it| it.message.as_str()).collect();
+            finding.message = messages.join("; ");
+        }
+    }
     findings.push(ready(policy, &findings));
     findings.extend(reconciling(policy));
     findings.extend(stalled(policy));

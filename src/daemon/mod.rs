@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use anyhow::Context;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::Admin;
 use crate::clock::Clock;
-use crate::controller::Controller;
 use crate::controller::reconcile::Parts;
+use crate::controller::{CONCURRENT_GROWTH, Controller};
 use crate::http::Services;
 use crate::http::access::Token;
 use crate::http::server::{SocketServer, TcpServer};
@@ -91,6 +91,7 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         admin,
         events,
         metrics,
+        growth: Arc::new(Semaphore::new(CONCURRENT_GROWTH)),
         wakes,
         changes: AtomicU64::new(0),
     };

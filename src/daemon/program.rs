@@ -11,6 +11,10 @@ use super::config::{Command, Config, Docktor};
 use crate::cli::exit::Exit;
 use crate::telemetry::{LogFormat, init_log};
 
+/// Threads that passes, samples and answers share. They wait far more than they compute, so a host with many
+/// cores gains nothing by more of them, and each has memory of its own.
+const WORKERS: usize = 2;
+
 /// Carries out the command line of this process.
 #[must_use]
 pub fn main() -> Exit {
@@ -52,7 +56,7 @@ pub fn main() -> Exit {
 }
 
 fn run(config: Config) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     runtime.block_on(super::run(config))
 }
 

@@ -3,6 +3,7 @@
 
 use super::schedule::is_active;
 use crate::api::effective::{Metric, Origin, Spec};
+use crate::api::metric::{MetricSource, WhenAbsent};
 use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
 use crate::model::observation::{Health, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
 use crate::strategies::target_tracking::Measured;
@@ -62,7 +63,32 @@ pub fn readings(spec: &Spec, snapshot: &Snapshot, now: Timestamp) -> Vec<Reading
     readings
 }
 
+/// What a source's answer stands for. NaN, infinity, a count of a queue below zero, and no answer are missing, unless
+/// the source says `onNaN: Zero` or `onEmpty: Zero`.
+#[must_use]
+pub fn reported(source: Option<&MetricSource>, answer: Option<f64>) -> Observation {
+    let (on_empty, on_nan) = match source {
+        Some(MetricSource::Prometheus(it)) => (it.on_empty, it.on_nan),
+        Some(MetricSource::Http(it)) => (it.on_empty, None),
+        _ => (None, None),
+    };
+    let counts = source.is_some_and(|it| it.fields().contains(&"backlog"));
+    let stand_in = match answer {
+        None => on_empty,
+        Some(value) if !value.is_finite() => on_nan,
+        Some(value) if counts && value < 0.0 => None,
+        Some(value) => return Observation::Value(value),
+    };
+    match stand_in {
+        Some(WhenAbsent::Zero) => Observation::Value(0.0),
+        Some(WhenAbsent::Missing) | None => Observation::Missing,
+    }
+}
+
 fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], now: Timestamp) -> Reading {
+    if matches!(metric.origin, Origin::Target(_)) && snapshot.current() == 0 {
+        return Reading::NotApplicable;
+    }
     if let Some(observed) = snapshot.metrics.get(&*metric.name) {
         return match observed {
             Observation::Value(value) if value.is_finite() => Reading::Value(*value),
@@ -144,7 +170,9 @@ pub fn aggregate(metric: TargetMetric, snapshot: &Snapshot, readiness: Readiness
         return Reading::NotApplicable;
     }
     if snapshot.replicas.is_empty() {
-        return Reading::Missing;
+        // Most workloads have no limit on tasks; a trace without replicas that says nothing of one has none.
+        let optional = metric.resource == Resource::Tasks && metric.aggregate == Aggregate::Utilization;
+        return if optional { Reading::NotApplicable } else { Reading::Missing };
     }
     let (mut values, mut limits) = (Vec::with_capacity(snapshot.replicas.len()), 0.0);
     let (mut counted, mut unlimited) = (0usize, 0usize);
@@ -260,16 +288,17 @@ pub fn measured(
                 Aggregate::Utilization => limit(metric.resource, &replica.limits).unwrap_or(0.0),
                 _ => 1.0,
             };
-            // What a replica uses of the CPU while it starts says nothing of the load; its other values do.
-            let counts = match metric.resource {
-                Resource::Cpu => warmed_up(replica, readiness, now),
-                _ => replica.phase == ReplicaPhase::Running,
-            };
-            match (counts, mean(metric.resource, &replica.samples)) {
-                (false, _) => Measured::NotReady { request },
-                (true, None) => Measured::Missing { request },
-                (true, Some(usage)) => Measured::Counted { usage, request },
+            if replica.phase == ReplicaPhase::Pending {
+                return Measured::NotReady { request };
             }
+            let Some(usage) = mean(metric.resource, &replica.samples) else {
+                return Measured::Missing { request };
+            };
+            // What a replica uses of the CPU while it starts says nothing of the load; its other values do.
+            if metric.resource == Resource::Cpu && !warmed_up(replica, readiness, now) {
+                return Measured::NotReady { request };
+            }
+            Measured::Counted { usage, request }
         })
         .collect()
 }

@@ -73,7 +73,9 @@ struct Case {
 
 impl Case {
     fn new(text: &str, replicas: u32, metrics: usize) -> Self {
-        let policy: PolicySpec = serde_yaml::from_str(text).expect("a policy");
+        // Through JSON, as serde's YAML wants enums as tags.
+        let value: serde_json::Value = serde_yaml::from_str(text).expect("YAML");
+        let policy: PolicySpec = serde_json::from_value(value).expect("a policy");
         let spec = Spec::effective(&policy, None).expect("a sound policy");
         let mut case = Self { spec, memory: Memory::default(), replicas, metrics, now: 1_000_000 };
         (0..WARM_UP).for_each(|_| case.decide(&case.snapshot()));

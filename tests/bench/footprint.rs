@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::figure;
 use crate::program::Program;
-use crate::project::{Project, engine, runtime};
+use crate::project::Project;
 
 const POLICIES: u32 = 10;
 const REPLICAS: u32 = 2;
@@ -16,7 +16,6 @@ const OBSERVED_FOR: Duration = Duration::from_secs(30);
 pub fn idle() {
     let services: Vec<String> = (0..POLICIES).map(|n| format!("web{n}")).collect();
     let project = Project::up("idle", &services, REPLICAS);
-    runtime().block_on(project.until_running(&engine(), (POLICIES * REPLICAS) as usize));
     let policies: Vec<_> = services
         .iter()
         .map(|it| (format!("{it}.yaml"), policy(it, &project.name, it, REPLICAS, 10)))

@@ -70,8 +70,9 @@ fn by_the_program(project: &Project) -> Duration {
     let text = |min| policy("web", &project.name, "web", min, REPLICAS);
     let text = |min| text(min).replace("mode: Observe", "mode: Auto");
     let program = Program::start(&[("web.yaml".to_owned(), text(1))]);
+    let mut events = runtime.block_on(engine.events()).expect("the engine answers");
     let began = Instant::now();
     program.write("web.yaml", &text(REPLICAS));
-    runtime.block_on(project.until_running(&engine, REPLICAS as usize));
+    runtime.block_on(project.until_started(&mut events, REPLICAS as usize - 1));
     began.elapsed()
 }

@@ -2,9 +2,10 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use docktor::clients::docker::{Address, Engine};
+use docktor::clients::docker::{Action, Address, ContainerEvents, Engine};
+use futures::StreamExt;
 use serde_json::Value;
 
 /// How long containers may take to run.
@@ -49,17 +50,16 @@ impl Project {
         engine.containers(&[label]).await.expect("the engine answers")
     }
 
-    /// Waits until so many of its containers run.
-    pub async fn until_running(&self, engine: &Engine, count: usize) {
-        let began = Instant::now();
-        loop {
-            let containers = self.containers(engine).await;
-            if containers.iter().filter(|it| it["State"] == "running").count() == count {
-                return;
+    /// Waits until so many of its containers have started, as the engine tells it: a list may wait for starts.
+    pub async fn until_started(&self, events: &mut ContainerEvents, count: usize) {
+        let starts = async {
+            let mut started = 0;
+            while started < count {
+                let event = events.next().await.expect("the engine goes on").expect("an event");
+                started += usize::from(event.project == self.name && event.action == Action::Start);
             }
-            assert!(began.elapsed() < DEADLINE, "{}: not {count} containers after {DEADLINE:?}", self.name);
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        };
+        tokio::time::timeout(DEADLINE, starts).await.expect("they start in time");
     }
 }
 

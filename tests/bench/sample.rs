@@ -33,6 +33,8 @@ fn read(project: &Project, way: Way, times: usize) -> (GaugeSource, Cost) {
     let id = ReplicaId::new(containers[0]["Id"].as_str().expect("an id"));
     let meter: &dyn Meter = &Containers::new(Clock::system(), engine, way);
     let mut gauge = runtime.block_on(meter.attach(&id)).expect("it runs");
-    let cost = cost(times, || drop(runtime.block_on(gauge.read()).expect("it runs")));
+    let cost = cost(times, || {
+        runtime.block_on(gauge.read()).expect("it runs");
+    });
     (gauge.source(), cost)
 }

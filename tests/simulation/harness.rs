@@ -23,7 +23,7 @@ use docktor::telemetry::metrics::Metrics;
 use docktor::testing::World;
 use docktor::units::Duration;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -178,6 +178,7 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         admin: admin.clone(),
         events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
         metrics,
+        growth: Arc::new(Semaphore::new(8)),
         wakes,
         changes: AtomicU64::new(0),
     };

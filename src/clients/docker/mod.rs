@@ -1,14 +1,12 @@
 //! A Docker engine over its HTTP API: the few calls that docktor makes, each with a deadline.
 //!
-//! **bollard** makes every call that docktor only orders or reads a few fields of: `version`, `start`, `stop`,
-//! `remove`, `stats`, `events`. **JSON** passes through docktor wherever it must arrive as the engine wrote it:
-//! `list`, `inspect`, image, `changes` and `create`, as one odd container must not spoil a list, and a replica is
-//! cloned with all that its donor has, known to bollard's generated types or not. Two more calls are JSON:
+//! **bollard** makes every call that docktor only orders or reads a few fields of: `version`, `connect`, `start`,
+//! `stop`, `remove`, `stats`, `events`. **JSON** passes through docktor wherever it must arrive as the engine wrote
+//! it: `list`, `inspect`, image, `changes` and `create`, as one odd container must not spoil a list, and a replica
+//! is cloned with all that its donor has, known to bollard's generated types or not. `info` is JSON too: those
+//! types refuse the whole answer for one unheard word, such as a new cgroup driver.
 //!
-//! - `connect`, since the endpoint in it is cut out of the donor, like the body of `create`;
-//! - `info`, since those types refuse the whole answer for one unheard word, a cgroup driver or an isolation.
-//!
-//! Both go the same way, see [`transport`], and fail with the same [`EngineError`].
+//! Both go the same way, in `transport`, and fail with the same [`EngineError`].
 
 mod address;
 mod error;
@@ -22,6 +20,7 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
+use bollard::models::NetworkConnectRequest;
 pub use bollard::models::{
     ContainerBlkioStats as DiskStats, ContainerNetworkStats as InterfaceStats,
     ContainerStatsResponse as Stats,
@@ -219,8 +218,13 @@ impl Engine {
     /// # Errors
     /// When the engine does not answer or refuses.
     pub async fn connect(&self, container: &str, network: &str, endpoint: Value) -> Result<(), EngineError> {
-        let body = json!({ "Container": container, "EndpointConfig": endpoint });
-        self.json(&change(format!("/networks/{}/connect", encode(network)), body)).await.map(drop)
+        let (network, endpoint) = (&encode(network), &endpoint);
+        self.typed(&format!("POST /networks/{network}/connect"), CHANGE_DEADLINE, |docker| async move {
+            let endpoint_config = Some(serde_json::from_value(endpoint.clone())?);
+            let request = NetworkConnectRequest { container: container.to_owned(), endpoint_config };
+            docker.connect_network(network, request).await
+        })
+        .await
     }
 
     /// Starts a container; one that runs already is left alone.

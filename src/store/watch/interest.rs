@@ -34,13 +34,15 @@ pub struct Interest {
     lost: BTreeSet<PathBuf>,
 }
 
-/// The folders to watch for changes of `places`, each under one path only, as inotify knows them by inode.
+/// The folders to watch for changes of `places`, each under one path only, as inotify knows them by inode; an
+/// absolute one, as `notify` names what events are about absolutely.
 pub fn folders(places: &Places) -> BTreeMap<PathBuf, Folder> {
     let mut paths = BTreeMap::new();
     let mut folders = BTreeMap::new();
     for (path, identity) in &places.folders {
+        let Ok(path) = std::path::absolute(path) else { continue };
         if paths.insert(*identity, path.clone()).is_none() {
-            folders.insert(path.clone(), Folder { identity: *identity, matters: Matters::All });
+            folders.insert(path, Folder { identity: *identity, matters: Matters::All });
         }
     }
     for point in &places.points {
@@ -127,6 +129,13 @@ mod tests {
         ] {
             assert_eq!(interest.note(&event(created, path)), matters, "{path}");
         }
+    }
+
+    #[test]
+    fn a_relative_policy_folder_is_watched_under_the_path_that_events_have() {
+        let places = Places { folders: [(PathBuf::from("./src"), (1, 2))].into(), ..Places::default() };
+        let expected = std::env::current_dir().unwrap().join("src");
+        assert_eq!(folders(&places).into_keys().collect::<Vec<_>>(), [expected]);
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! CSV: `at,current,cpu.avg,queue.backlog,…`. Every column but `at` and `current` is a metric.
+
+use std::sync::Arc;
+
+use csv_core::ReadRecordResult;
+
+use super::{At, Row, is_metric_name};
+
+/// Most columns of a trace.
+const MAX_COLUMNS: usize = 1_000;
+
+/// What each column holds, and the reader with its buffers.
+pub(super) struct Columns {
+    kinds: Vec<Kind>,
+    cells: Cells,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Kind {
+    At,
+    Current,
+    Metric(Arc<str>),
+}
+
+impl std::fmt::Debug for Columns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.kinds.fmt(f)
+    }
+}
+
+impl Columns {
+    /// The columns that a header names.
+    pub(super) fn of(header: &str) -> Result<Self, String> {
+        let mut cells = Cells::new();
+        let mut kinds: Vec<Kind> = Vec::new();
+        for name in cells.split(header)? {
+            let kind = kind(name)?;
+            if kinds.contains(&kind) {
+                return Err(format!("the header names the column `{name}` twice"));
+            }
+            kinds.push(kind);
+        }
+        if !kinds.contains(&Kind::At) {
+            return Err("a trace begins with a header that has a column `at`, as in `at,current,cpu.avg`, \
+                        or is JSON Lines, as in `{\"at\": 0, \"current\": 2}`"
+                .to_owned());
+        }
+        Ok(Self { kinds, cells })
+    }
+
+    /// The row that a line is.
+    pub(super) fn row(&mut self, line: &str) -> Result<Row, String> {
+        let cells = self.cells.split(line)?;
+        let (found, expected) = (cells.clone().count(), self.kinds.len());
+        if found != expected {
+            return Err(format!("the row has {found} cells, and the header {expected}"));
+        }
+        let (mut at, mut current) = (None, None);
+        let mut metrics = Vec::with_capacity(expected);
+        for (kind, cell) in self.kinds.iter().zip(cells) {
+            match kind {
+                Kind::At => at = Some(moment(cell)),
+                Kind::Current => current = count(cell)?,
+                Kind::Metric(name) => metrics.push((Arc::clone(name), value(name, cell)?)),
+            }
+        }
+        let written = at.ok_or("the row has no `at`")?;
+        let at = written.moment()?;
+        Ok(Row { at, written, current, replicas: None, metrics, failed: Vec::new(), scaled: None })
+    }
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    Ok(match name {
+        "at" => Kind::At,
+        "current" => Kind::Current,
+        name if is_metric_name(name) => Kind::Metric(name.into()),
+        name => {
+            return Err(format!(
+                "the column `{name}` is neither `at`, `current`, nor a metric's full name, as in `cpu.avg`"
+            ));
+        }
+    })
+}
+
+fn moment(cell: &str) -> At {
+    let number = serde_json::from_str(cell).ok();
+    number.map_or_else(|| At::Moment(cell.to_owned()), At::Seconds)
+}
+
+fn count(cell: &str) -> Result<Option<u32>, String> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    let whole = |value: &f64| value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(value);
+    let value = cell.parse().ok().filter(whole);
+    value.map(|it| Some(it as u32)).ok_or_else(|| {
+        format!("`current` is `{cell}`; write a whole number from 0, or nothing where it is not known")
+    })
+}
+
+fn value(name: &str, cell: &str) -> Result<Option<f64>, String> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    cell.parse()
+        .map(Some)
+        .map_err(|_| format!("`{name}` is `{cell}`; write a number, or nothing where it is missing"))
+}
+
+/// Splits a line into cells. Its buffers are used again.
+struct Cells {
+    reader: csv_core::Reader,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Cells {
+    fn new() -> Self {
+        Self { reader: csv_core::Reader::new(), text: Vec::new(), ends: Vec::new() }
+    }
+
+    fn split(&mut self, line: &str) -> Result<impl Iterator<Item = &str> + Clone, String> {
+        self.reader.reset();
+        self.text.resize(line.len() + 1, 0);
+        self.ends.resize(MAX_COLUMNS, 0);
+        let (mut read, mut written, mut cells) = (0, 0, 0);
+        loop {
+            let input = &line.as_bytes()[read..];
+            let (result, used, made, ended) =
+                self.reader.read_record(input, &mut self.text[written..], &mut self.ends[cells..]);
+            (read, written, cells) = (read + used, written + made, cells + ended);
+            match result {
+                // The line's end is the input's end; one more call says so.
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::Record | ReadRecordResult::End => break,
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    return Err(format!("a row has at most {MAX_COLUMNS} cells"));
+                }
+            }
+        }
+        let text = std::str::from_utf8(&self.text[..written]).map_err(|error| error.to_string())?;
+        let starts = std::iter::once(0).chain(self.ends[..cells].iter().copied());
+        Ok(starts.zip(&self.ends[..cells]).map(|(start, end)| text[start..*end].trim()))
+    }
+}
