@@ -4,6 +4,7 @@ mod architecture;
 mod cli;
 mod components;
 mod conformance;
+mod docs;
 mod golden;
 #[cfg(feature = "testing")]
 mod simulation;
