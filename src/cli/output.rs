@@ -112,13 +112,14 @@ impl Output {
         Ok(lines.into_iter().try_for_each(|line| self.line(line))?)
     }
 
-    /// Text as it is, without a line's end.
+    /// Text as it is, without a line's end. It has no colours that would have to be taken out for a pipe.
     ///
     /// # Errors
     /// When nobody reads any more.
     pub fn raw(&mut self, text: &str) -> io::Result<()> {
-        self.stream.write_all(text.as_bytes())?;
-        self.stream.flush()
+        let mut plain = self.stream.as_inner();
+        plain.write_all(text.as_bytes())?;
+        plain.flush()
     }
 
     /// `value` in a format that is no table; `None` for tables, which the caller prints.

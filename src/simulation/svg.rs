@@ -17,6 +17,9 @@ const REPLICAS_HEIGHT: f64 = 240.0;
 const METRIC_HEIGHT: f64 = 90.0;
 const GAP: f64 = 34.0;
 
+/// One of a point's counts.
+type Count = fn(&Point) -> u32;
+
 /// Keeps what is drawn.
 #[derive(Debug, Clone)]
 pub struct Plot {
@@ -91,7 +94,7 @@ impl Plot {
         let most = f64::from(self.points.iter().map(peak).max().unwrap_or(1).max(1));
         let frame = Frame { top: GAP, height: REPLICAS_HEIGHT, low: 0.0, high: most, times: self.times() };
         frame.axes(&mut svg, "replicas");
-        let series: [(&str, &str, fn(&Point) -> u32); 5] = [
+        let series: [(&str, &str, Count); 5] = [
             ("min", "#bbbbbb", |it| it.min),
             ("max", "#bbbbbb", |it| it.max),
             ("recommended", "#e0a030", |it| it.recommended),

@@ -114,7 +114,7 @@ pub struct Reader {
 
 #[derive(Debug)]
 enum Form {
-    Csv(csv::Columns),
+    Csv(Box<csv::Columns>),
     JsonLines,
 }
 
@@ -159,7 +159,7 @@ impl Reader {
                 json::row(line).map(Some)
             }
             None => {
-                self.form = Some(Form::Csv(csv::Columns::of(line)?));
+                self.form = Some(Form::Csv(Box::new(csv::Columns::of(line)?)));
                 Ok(None)
             }
         }
