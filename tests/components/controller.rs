@@ -107,7 +107,7 @@ fn the_last_replica_rests_while_there_is_no_work_and_is_woken_as_it_was() {
         "replicas: {min: 0, max: 3, idleAfter: 1s}
 schedules: [{name: new-year, timezone: UTC, start: '0 0 1 1 *', duration: 1m, min: 1}]
 scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 100000}]}
-scaleDown: {rules: [{metric: cpu.avg, op: '<', value: 50}], stabilizationWindow: 0s}",
+scaleDown: {rules: [{metric: cpu.avg, op: '<', value: 50}], step: '-1', stabilizationWindow: 0s}",
     );
     docktor.until("it rests", |it| it.condition("ScaledToZero") == "True/ScaledToZero" && it.is_settled());
     docktor.throughout(SEVERAL_PASSES, "it is kept", |_| {
@@ -147,7 +147,7 @@ fn replicas_that_exit_at_once_are_taken_back_and_docktor_gives_up_but_for_the_mi
 const BURNING: &str = "services:
   web:
     image: docktor-test/base
-    command: [sh, -c, 'while :; do if [ -e /load/burn ]; then i=0; while [ $$i -lt 9999 ]; do i=$$((i+1)); done; else sleep 0.1; fi; done']
+    command: [sh, -c, 'while :; do if [ -e /load/burn ]; then i=0; while [ $$i -lt 9999 ]; do i=$$((i+1)); done; else sleep 0.3; fi; done']
     init: true
     cpus: 0.2
     stop_signal: SIGKILL
@@ -169,8 +169,9 @@ scaleUp:
   rules: [{metric: cpu.avg, op: '>', value: 8}]
   consecutive: 2
 scaleDown:
-  rules: [{metric: cpu.avg, op: '<', value: 3}]
+  rules: [{metric: cpu.avg, op: '<', value: 7}]
   consecutive: 2
+  step: '-1'
   stabilizationWindow: 2s
 safety: {verify: 1s}",
     );
