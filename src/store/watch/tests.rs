@@ -214,7 +214,7 @@ async fn more_events_than_the_kernel_holds_end_in_the_right_state() {
     while watched.store.entries().count() < FILES {
         watched.watcher.hint().await;
         watched.rescan();
-        assert!(begin.elapsed() < Duration::from_secs(30), "not seen");
+        assert!(begin.elapsed() < Duration::from_secs(300), "not seen");
     }
     eprintln!("10,000 files at once: seen after {:.2?}", begin.elapsed());
     watched.rest().await;
@@ -223,6 +223,6 @@ async fn more_events_than_the_kernel_holds_end_in_the_right_state() {
     while watched.store.entries().count() == FILES {
         watched.watcher.hint().await;
         watched.rescan();
-        assert!(begin.elapsed() < Duration::from_secs(10), "the watch is dead");
+        assert!(begin.elapsed() < Duration::from_secs(120), "the watch is dead");
     }
 }
