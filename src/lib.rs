@@ -27,7 +27,6 @@
 //! | [`strategies`] | *pure*: what one recommender would like: steps, target tracking |
 //! | [`decide`] | *pure*: the pipeline, a file per stage: from what is known to how many replicas there should be |
 //! | [`simulation`] | *pure*: a policy tried on a recorded or modelled trace, row by row |
-//! | [`simulation`] | *pure*: a policy on virtual time: against a modelled workload, or a recorded trace |
 //! | [`clock`] | the one place that reads the time |
 //! | [`places`] | where docktor's files are unless a flag says otherwise |
 //! | [`telemetry`] | log, events, Prometheus families |
