@@ -135,7 +135,9 @@ fn every_field_of_the_kinds_is_described() {
         collect_fields(&schema, &mut fields);
         let written = |field: &&String| {
             ["`", "{", " ", "."].iter().any(|before| {
-                ["`", ":", ",", "}"].iter().any(|after| page.contains(&format!("{before}{field}{after}")))
+                ["`", ":", ",", "}", "."]
+                    .iter()
+                    .any(|after| page.contains(&format!("{before}{field}{after}")))
             })
         };
         let missing: Vec<_> = fields.iter().filter(|it| !written(it)).collect();
