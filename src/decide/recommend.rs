@@ -1,6 +1,6 @@
 //! Recommend: what rules and target tracking would like, each by itself. `consecutive` counts here.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::observe::{self, Readiness, Reading};
 use crate::api::behavior::When;
@@ -319,7 +319,8 @@ fn tracked(
 
 fn count_failures(spec: &Spec, memory: &mut Memory, readings: &[Reading]) {
     if !memory.failures.is_empty() {
-        memory.failures.retain(|name, _| spec.metrics.iter().any(|it| *it.name == **name));
+        let in_use: BTreeSet<&str> = spec.metrics.iter().map(|it| &*it.name).collect();
+        memory.failures.retain(|name, _| in_use.contains(&**name));
     }
     for (metric, reading) in spec.metrics.iter().zip(readings) {
         match reading {
@@ -338,9 +339,9 @@ fn count_failures(spec: &Spec, memory: &mut Memory, readings: &[Reading]) {
 fn note_points(spec: &Spec, memory: &mut Memory, readings: &[Reading], now: Timestamp) {
     let rules = || spec.scale_up.rules.iter().chain(&spec.scale_down.rules);
     if !memory.points.is_empty() {
-        let in_use =
-            |text: &str| rules().any(|it| *it.text == *text && matches!(it.test, Test::Within { .. }));
-        memory.points.retain(|text, _| in_use(text));
+        let bands = rules().filter(|it| matches!(it.test, Test::Within { .. }));
+        let in_use: BTreeSet<&str> = bands.map(|it| &*it.text).collect();
+        memory.points.retain(|text, _| in_use.contains(&**text));
     }
     for rule in rules() {
         let Test::Within { metric, lower, upper, points } = rule.test else { continue };
