@@ -63,6 +63,7 @@ pub enum Reason {
     NotSupportedYet,
     Disabled,
     Held,
+    Stopped,
     TooManyFailures,
     Observing,
     // ScalingActive

@@ -20,7 +20,12 @@ use crate::model::decision::Decision;
 use crate::model::memory::Trust;
 use crate::model::observation::{Replica, ReplicaId, ReplicaPhase, Snapshot};
 use crate::telemetry::event::Event;
-use crate::units::Timestamp;
+use crate::units::{Duration, Timestamp};
+
+/// What a former process left open is taken up only when the target has not changed for this long.
+const QUIET: Duration = Duration::from_secs(3);
+/// No request to an engine is answered later than this, so nothing can still come of an older change.
+const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 
 /// An action that runs, or ended and was not collected yet.
 pub struct Running {
@@ -130,7 +135,7 @@ fn failed(
     memory.record_failure(snapshot.current(), now);
     policy.failures = policy.failures.saturating_add(1);
     let wait = backoff::delay(policy.failures, parts.jitter());
-    policy.retry_at = Some(now.plus(crate::units::Duration::from_millis(wait.as_millis() as u64)));
+    policy.retry_at = Some(now.plus(Duration::from_millis(wait.as_millis() as u64)));
     let message = chain(error);
     policy.obstacle = Some(Obstacle { reason: error.reason(), message: message.clone() });
     parts.events.emit(&Event::ActionFailed {
@@ -177,7 +182,7 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
         policy.recovered = true;
         return;
     }
-    if !sweep(policy, bound).await {
+    if !is_quiet(policy, snapshot, now) || !sweep(policy, bound).await {
         return;
     }
     policy.recovered = true;
@@ -201,6 +206,30 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
             retire(parts, policy, bound, &intent, Kind::Retire, now);
         }
     }
+}
+
+/// Has the target not changed for a while? An engine finishes what a killed process asked of it last, and what
+/// is not there yet must not be made twice.
+fn is_quiet(policy: &mut Policy, snapshot: &Snapshot, now: Timestamp) -> bool {
+    if policy.durable.memory.intents.iter().all(|it| now.since(it.at) >= LONGEST_REQUEST) {
+        return true;
+    }
+    let mut replicas: Vec<_> = snapshot.replicas.iter().map(|it| (it.id.clone(), it.phase)).collect();
+    replicas.sort_by(|one, other| one.0.cmp(&other.0));
+    match &policy.stillness {
+        Some((since, seen)) if *seen == replicas => now.since(*since) >= QUIET,
+        _ => {
+            policy.stillness = Some((now, replicas));
+            false
+        }
+    }
+}
+
+/// When to look again whether the target is quiet; none where nothing waits for that.
+#[must_use]
+pub fn next_look(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    let waits = !policy.recovered && !policy.durable.memory.intents.is_empty();
+    waits.then(|| policy.stillness.as_ref().map_or(now, |(since, _)| since.plus(QUIET)))
 }
 
 /// How many replicas of a change were not made yet; what was made and never started does not count.

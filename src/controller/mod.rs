@@ -164,6 +164,7 @@ impl Controller {
         for key in keys {
             self.refresh(&key);
         }
+        self.tell_of_others();
         self.parts.metrics.set_policies_invalid(self.invalid());
         if self.unseen == 0 {
             self.parts.admin.mark_ready();
@@ -199,6 +200,9 @@ impl Controller {
         for problem in &changes.new_problems {
             tracing::warn!(problem, "policy folder");
         }
+        if changes.others_changed {
+            self.tell_of_others();
+        }
         for key in &changes.deleted {
             self.delete(key);
         }
@@ -223,6 +227,26 @@ impl Controller {
                 tracing::warn!(%error, "old memories");
             }
         });
+    }
+
+    /// Mistakes in documents of other kinds than policies, and kinds that have no effect yet: never silence.
+    fn tell_of_others(&self) {
+        let Some(catalog) = self.store.as_ref().map(Store::catalog) else { return };
+        for fault in &catalog.faults {
+            let mistakes = fault.mistakes.iter().map(ToString::to_string);
+            let conflict = fault.conflict.iter().map(ToString::to_string);
+            let message = mistakes.chain(conflict).collect::<Vec<_>>().join("\n");
+            let place = &fault.place;
+            tracing::error!(document = place.name, file = place.file, message, "a document is wrong");
+        }
+        for (kind, names) in [
+            ("HostBudget", catalog.budgets.keys().collect::<Vec<_>>()),
+            ("Notifier", catalog.notifiers.keys().collect()),
+        ] {
+            for name in names {
+                tracing::warn!(kind, name, "NotSupportedYet: documents of this kind have no effect");
+            }
+        }
     }
 
     /// Begins or ends the general stop, for all policies at once.

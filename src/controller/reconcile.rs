@@ -82,6 +82,7 @@ impl Parts {
         };
         let evaluation = self.is_evaluation(policy, &bound);
         let retiring = policy.retiring();
+        policy.evaluated |= evaluation;
         act::note_ended(policy);
         let looked = observe::look(&*bound.actuator, &retiring).await;
         let now = self.clock.now();
@@ -141,6 +142,7 @@ impl Parts {
     /// A ceiling of the target is an obstacle only where it is below `max`, the most that the policy asks for.
     fn constraints(&self, policy: &mut Policy, seen: Observed, max: u32, now: Timestamp) -> Constraints {
         let stopped = self.stop.look().forbids_action();
+        policy.stopped = stopped;
         if stopped {
             policy.running.iter().for_each(act::Running::abort_growth);
         }
@@ -156,7 +158,8 @@ impl Parts {
             conflict: false,
             ceiling: seen.ceiling.as_ref().map(|it| it.replicas),
             blocked,
-            growing: policy.running.iter().any(act::Running::is_growing),
+            growing: policy.running.iter().any(act::Running::is_growing)
+                || act::next_look(policy, now).is_some(),
             unreadable: None,
         }
     }
@@ -192,7 +195,8 @@ impl Parts {
             return evaluation.max(now.plus(Duration::from_millis(wait.as_millis() as u64)));
         }
         let retry = policy.retry_at.filter(|at| *at > now);
-        [decision.recheck_at, retry].into_iter().flatten().fold(evaluation, Timestamp::min)
+        let look = act::next_look(policy, now);
+        [decision.recheck_at, retry, look].into_iter().flatten().fold(evaluation, Timestamp::min)
     }
 
     /// Makes what is remembered of a policy durable, then shows `status` in its sidecar, where one is given.

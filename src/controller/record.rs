@@ -156,6 +156,9 @@ fn has_starting(policy: &Policy) -> bool {
 fn findings(policy: &Policy, decision: &Decision) -> Vec<Finding> {
     let mut findings = decision.findings();
     findings.retain(|it| it.kind != ConditionType::Ready);
+    if !policy.evaluated {
+        wait_for_first_window(&mut findings);
+    }
     if let Some(obstacle) = &policy.obstacle {
         findings.retain(|it| it.kind != ConditionType::AbleToScale);
         findings.push(finding(
@@ -180,6 +183,16 @@ fn findings(policy: &Policy, decision: &Decision) -> Vec<Finding> {
     findings
 }
 
+/// Before the first window is full, a metric without a value is no news.
+fn wait_for_first_window(findings: &mut [Finding]) {
+    let missing =
+        |it: &&mut Finding| it.kind == ConditionType::ScalingActive && it.reason == Reason::MetricsMissing;
+    if let Some(finding) = findings.iter_mut().find(missing) {
+        finding.status = ConditionStatus::Unknown;
+        finding.message = "the first window is not full yet".to_owned();
+    }
+}
+
 fn ready(policy: &Policy, others: &[Finding]) -> Finding {
     let say = |status, reason, message: String| finding(ConditionType::Ready, status, reason, message);
     let memory = &policy.durable.memory;
@@ -190,6 +203,10 @@ fn ready(policy: &Policy, others: &[Finding]) -> Finding {
         let failures = memory.failed.in_a_row;
         let message = format!("{failures} changes failed in a row; `docktorctl resume` tries again");
         return say(ConditionStatus::False, Reason::TooManyFailures, message);
+    }
+    if policy.stopped {
+        let message = "the file STOP is in the policy folder: no action is taken".to_owned();
+        return say(ConditionStatus::False, Reason::Stopped, message);
     }
     if let Some(hold) = &memory.hold {
         let why = hold.reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();

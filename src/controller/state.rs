@@ -14,7 +14,7 @@ use crate::api::policy::Mode;
 use crate::api::status::DecisionRecord;
 use crate::model::key::{Generation, PolicyKey};
 use crate::model::memory::{Hold, HoldDirection, Memory};
-use crate::model::observation::ReplicaId;
+use crate::model::observation::{ReplicaId, ReplicaPhase};
 use crate::store::PolicyEntry;
 use crate::telemetry::event::Event;
 use crate::units::{Duration, Timestamp};
@@ -64,8 +64,14 @@ pub struct Policy {
     pub retry_at: Option<Timestamp>,
     /// The failed action or look that `AbleToScale` tells of.
     pub obstacle: Option<Obstacle>,
+    /// The replicas as they have been since then; looked at until what a former process left is taken up.
+    pub stillness: Option<(Timestamp, Vec<(ReplicaId, ReplicaPhase)>)>,
     /// What an operator should know of the target, though it stops nothing.
     pub remarks: Vec<Obstacle>,
+    /// The file `STOP` was there at the last pass.
+    pub stopped: bool,
+    /// It was evaluated at least once since this process knows it; before, no window is full.
+    pub evaluated: bool,
     /// When the next evaluation is due.
     pub next_evaluation: Option<Timestamp>,
 }
@@ -86,7 +92,10 @@ impl Policy {
             failed_looks: 0,
             retry_at: None,
             obstacle: None,
+            stillness: None,
             remarks: Vec::new(),
+            stopped: false,
+            evaluated: false,
             next_evaluation: None,
         };
         policy.settle_in();

@@ -47,7 +47,11 @@ fn invalid(conditions: &[Condition]) -> Option<&Condition> {
 fn degraded(conditions: &[Condition]) -> Option<&Condition> {
     let lacking =
         |kind| conditions.iter().find(move |it| it.kind == kind && it.status == ConditionStatus::False);
-    lacking(ConditionType::AbleToScale).or_else(|| lacking(ConditionType::ScalingActive))
+    let refused = || {
+        let refusals = [Reason::NotSupportedYet, Reason::Conflict];
+        conditions.iter().find(|it| it.kind == ConditionType::Ready && refusals.contains(&it.reason))
+    };
+    lacking(ConditionType::AbleToScale).or_else(|| lacking(ConditionType::ScalingActive)).or_else(refused)
 }
 
 fn holds(conditions: &[Condition], kind: ConditionType) -> Option<&Condition> {

@@ -88,16 +88,18 @@ pub fn recommend(
     if snapshot.evaluation {
         count_failures(spec, memory, readings);
         note_points(spec, memory, readings, now);
+        memory.last_evaluation = Some(now);
     }
+    let spent = !snapshot.evaluation && acted_since_evaluation(memory);
     let up = standing(spec, &spec.scale_up, Way::Up, memory, readings, snapshot.evaluation);
     let down = standing(spec, &spec.scale_down, Way::Down, memory, readings, snapshot.evaluation);
     let mut result = Recommendations { up, down, ..Recommendations::default() };
-    if result.up.satisfied {
+    if result.up.satisfied && !spent {
         let why = why(spec, &spec.scale_up, Way::Up, memory, readings, result.up.times);
         let replicas = step::apply(spec.scale_up.step, from);
         result.proposals.push(Proposal { replicas, why });
     }
-    if result.down.satisfied && rules_shrink_by_themselves(spec) {
+    if result.down.satisfied && !spent && rules_shrink_by_themselves(spec) {
         let why = why(spec, &spec.scale_down, Way::Down, memory, readings, result.down.times);
         let replicas = step::apply(spec.scale_down.step, from);
         result.proposals.push(Proposal { replicas, why });
@@ -113,6 +115,11 @@ pub fn recommend(
         result.blind_tracks += usize::from(blind(&[track.metric], spec, memory));
     }
     result
+}
+
+/// A step is taken once for each evaluation: its own new replicas wake passes, on rules that still hold.
+fn acted_since_evaluation(memory: &Memory) -> bool {
+    memory.last_action.is_some_and(|acted| memory.last_evaluation.is_none_or(|evaluated| acted >= evaluated))
 }
 
 /// scaleDown rules recommend by themselves where `scaleDown.step` is written; else they only permit what others

@@ -53,6 +53,8 @@ pub struct Memory {
     pub lows: VecDeque<Past>,
     /// docktor's own changes within the longest period of a limit, oldest first.
     pub changes: VecDeque<Change>,
+    /// When rules and metrics were last evaluated on the policy's interval.
+    pub last_evaluation: Option<Timestamp>,
     /// When docktor last scaled up.
     pub last_up: Option<Timestamp>,
     /// When docktor last scaled either way.

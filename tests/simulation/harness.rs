@@ -96,6 +96,11 @@ impl Loop {
         }
     }
 
+    /// Lets a moment pass, short against any interval.
+    pub async fn moment(&self) {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+
     /// What happened, for the message of a test that fails.
     pub fn story(&self) -> String {
         format!("{}\n{}\n{:#?}", self.story.join("\n"), self.world.log().join(", "), self.views())

@@ -28,6 +28,30 @@ async fn a_service_under_load_grows_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_step_is_taken_once_for_each_evaluation_though_its_own_replicas_wake_passes() {
+    let mut run = Loop::start(2, &POLICY.replace("cooldown: 20s", "cooldown: 0s")).await;
+    run.world.set_load(Some(2_000.0));
+    while run.world.running() == 2 {
+        run.moment().await;
+    }
+    for _ in 0..5 {
+        run.moment().await;
+    }
+    assert_eq!(run.world.running(), 4, "{}", run.story());
+    run.pass(seconds(5)).await;
+    assert!(run.world.running() > 4, "the next evaluation takes the next step: {}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_is_not_called_degraded_before_its_first_window_is_full() {
+    let mut run = Loop::start(2, &POLICY.replace("interval: 5s", "interval: 60s")).await;
+    run.world.set_load(None);
+    run.kill_and_start_again().await;
+    assert_eq!(run.condition(ConditionType::ScalingActive).status, ConditionStatus::Unknown);
+    assert_eq!(run.status().phase, Phase::Active);
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_change_says_why() {
     let mut run = Loop::start(2, POLICY).await;
     run.world.set_load(Some(300.0));
@@ -65,6 +89,7 @@ async fn the_stop_file_stops_every_action_and_its_removal_resumes() {
     run.world.set_load(Some(300.0));
     run.pass(seconds(300)).await;
     assert_eq!(run.world.running(), 2, "{}", run.story());
+    assert_eq!(run.condition(ConditionType::Ready).reason, Reason::Stopped);
 
     run.remove("STOP");
     run.pass(seconds(120)).await;

@@ -25,9 +25,11 @@ pub(super) enum Naming {
 pub(super) fn current(containers: &[ComposeContainer]) -> Option<(Option<&str>, Option<&str>)> {
     let mut tally = BTreeMap::new();
     for it in containers {
-        let (count, newest) = tally.entry(it.configuration()).or_insert((0_u32, it.created_at));
+        // The engine's list tells whole seconds, so the number decides between those of one second.
+        let age = (it.created_at, it.number);
+        let (count, newest) = tally.entry(it.configuration()).or_insert((0_u32, age));
         *count += 1;
-        *newest = (*newest).max(it.created_at);
+        *newest = (*newest).max(age);
     }
     tally.into_iter().max_by_key(|(_, weight)| *weight).map(|(configuration, _)| configuration)
 }
