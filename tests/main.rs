@@ -3,6 +3,8 @@
 mod architecture;
 mod cli;
 mod components;
+mod conformance;
+mod docs;
 mod golden;
 #[cfg(feature = "testing")]
 mod simulation;

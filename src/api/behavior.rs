@@ -69,7 +69,7 @@ pub struct Rule {
     /// A band in which the metric must lie for several points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
-    /// Rules of one group agree among themselves first.
+    /// Rules of one group speak with one voice: one of them that holds is enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }

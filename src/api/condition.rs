@@ -63,12 +63,8 @@ pub enum Reason {
     NotSupportedYet,
     Disabled,
     Held,
-    Stopped,
     TooManyFailures,
-    AwaitingApproval,
     Observing,
-    Pending,
-    Degraded,
     // ScalingActive
     MetricsAvailable,
     MetricsMissing,
@@ -101,7 +97,6 @@ pub enum Reason {
     ScaleDownLimit,
     ScaleUpStabilized,
     ScaleDownStabilized,
-    BudgetExhausted,
     // ScaledToZero
     ScaledToZero,
     NotScaledToZero,

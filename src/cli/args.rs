@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::output::Format;
 use crate::admin::selector::Selector;
-use crate::admin::view::{HoldDirection, word};
+use crate::admin::view::HoldDirection;
 use crate::api::policy::Mode;
 use crate::cli::jsonpath::JsonPath;
 use crate::units::Duration;
@@ -32,6 +33,7 @@ pub struct Docktorctl {
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Flags of every command")]
 pub struct Global {
     /// The controller's unix socket [default: the user's own, then the host's]
     #[arg(long, global = true, env = "DOCKTOR_SOCKET", value_name = "PATH")]
@@ -45,7 +47,7 @@ pub struct Global {
     /// Read this policy folder, not the controller; with --socket or --server: if that cannot be reached
     #[arg(long, global = true, value_name = "DIR")]
     pub policies: Option<PathBuf>,
-    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE
+    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE; for `simulate` table, json, jsonl or svg
     #[arg(
         short,
         long,
@@ -85,6 +87,8 @@ pub enum Command {
         #[arg(required = true, value_name = "FILE")]
         paths: Vec<PathBuf>,
     },
+    /// Try a policy on a trace, without a controller
+    Simulate(SimulateArgs),
     /// Keep the replicas of a policy for a while
     Hold(HoldArgs),
     /// End a hold, and try again where docktor stopped trying
@@ -94,7 +98,7 @@ pub enum Command {
         /// Which policy
         name: String,
         /// The mode
-        #[arg(value_parser = mode)]
+        #[arg(value_parser = mode(), ignore_case = true)]
         mode: Mode,
     },
     /// Write a script that completes commands and flags
@@ -135,6 +139,22 @@ pub struct SelectorText {
     pub selector: Selector,
 }
 
+/// Arguments of `simulate`.
+#[derive(Debug, Clone, Args)]
+pub struct SimulateArgs {
+    /// Which policy of the file, where it has several
+    pub name: Option<String>,
+    /// The policy's file; `-` reads standard input
+    #[arg(short, long, value_name = "POLICY")]
+    pub file: PathBuf,
+    /// What was observed, as CSV or JSON Lines; `-` reads standard input
+    #[arg(long, value_name = "TRACE")]
+    pub trace: PathBuf,
+    /// Sum it up at the end: replica-hours, seconds under- and over-provisioned, actions, flaps
+    #[arg(long)]
+    pub report: bool,
+}
+
 /// Arguments of `hold`.
 #[derive(Debug, Clone, Args)]
 pub struct HoldArgs {
@@ -148,7 +168,7 @@ pub struct HoldArgs {
     #[arg(long = "for", value_name = "DURATION")]
     pub hold_for: Duration,
     /// Only stop changes in this direction
-    #[arg(long, value_name = "DIRECTION", value_parser = direction)]
+    #[arg(long, value_name = "DIRECTION", value_parser = direction(), ignore_case = true)]
     pub direction: Option<HoldDirection>,
     /// Why, for those who look at it later
     #[arg(long, value_name = "TEXT")]
@@ -188,7 +208,7 @@ impl Kind {
     pub fn with_names(kind: &str, names: &[String]) -> Result<(Self, Vec<String>), String> {
         let (word, first) = kind.split_once('/').map_or((kind, None), |(word, name)| (word, Some(name)));
         let kind = Self::from_str(word, true).map_err(|_| {
-            format!("there is no kind `{word}`; the kinds are policies, decisions and events")
+            format!("there is no kind `{word}`; write policies, decisions or events, or policy/NAME")
         })?;
         let names = first.into_iter().chain(names.iter().map(|it| bare_name(it)));
         Ok((kind, names.map(str::to_owned).collect()))
@@ -208,21 +228,27 @@ fn selector(text: &str) -> Result<SelectorText, crate::admin::selector::Selector
     Ok(SelectorText { text: text.to_owned(), selector: text.parse()? })
 }
 
-fn mode(text: &str) -> Result<Mode, String> {
-    let modes = [Mode::Auto, Mode::Approve, Mode::Observe, Mode::Disabled];
-    one_of(&modes, text)
+fn mode() -> impl TypedValueParser<Value = Mode> {
+    one_of([
+        ("Auto", Mode::Auto),
+        ("Approve", Mode::Approve),
+        ("Observe", Mode::Observe),
+        ("Disabled", Mode::Disabled),
+    ])
 }
 
-fn direction(text: &str) -> Result<HoldDirection, String> {
-    one_of(&[HoldDirection::Up, HoldDirection::Down, HoldDirection::Both], text)
+fn direction() -> impl TypedValueParser<Value = HoldDirection> {
+    one_of([("Up", HoldDirection::Up), ("Down", HoldDirection::Down), ("Both", HoldDirection::Both)])
 }
 
-/// The variant that is written `text`, in any case.
-fn one_of<T: Copy + serde::Serialize>(variants: &[T], text: &str) -> Result<T, String> {
-    let found = variants.iter().find(|it| word(*it).eq_ignore_ascii_case(text));
-    found.copied().ok_or_else(|| {
-        let words: Vec<_> = variants.iter().map(|it| word(it)).collect();
-        format!("write one of {}", words.join(", "))
+/// Reads one of these words, in any case where the argument ignores it; help and completion list them.
+fn one_of<T, const N: usize>(words: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words.map(|it| it.0)).try_map(move |text| {
+        let found = words.iter().find(|it| it.0.eq_ignore_ascii_case(&text));
+        found.map(|it| it.1).ok_or("no such word")
     })
 }
 

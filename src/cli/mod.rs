@@ -15,6 +15,7 @@ mod order;
 mod origin;
 pub mod output;
 mod policies;
+mod simulate;
 mod validate;
 
 use std::ffi::OsString;
@@ -57,6 +58,7 @@ async fn execute(arguments: &Docktorctl, output: &mut Output) -> Result<(), Fail
         Command::Describe { kind, names } => describe::run(kind, names, global, output).await,
         Command::Explain { name, tail } => explain::run(name, *tail, global, output).await,
         Command::Validate { paths } => validate::run(paths, &global.output, output),
+        Command::Simulate(args) => simulate::run(args, global, output),
         Command::Hold(args) => order::hold(args, global, output).await,
         Command::Resume(args) => order::resume(args, global, output).await,
         Command::Mode { name, mode } => order::mode(name, *mode, global, output).await,

@@ -31,13 +31,19 @@ pub enum Format {
     Name,
     /// What a template picks.
     JsonPath(JsonPath),
+    /// JSON, one object a line; of `simulate` alone.
+    JsonLines,
+    /// A picture; of `simulate` alone.
+    Svg,
 }
 
 /// Why a text is no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
     /// There is no such format.
-    #[error("the formats are table, wide, json, yaml, name and jsonpath=TEMPLATE")]
+    #[error(
+        "the formats are table, wide, json, yaml, name and jsonpath=TEMPLATE; of `simulate` also jsonl and svg"
+    )]
     Unknown,
     /// The template is wrong.
     #[error(transparent)]
@@ -54,6 +60,8 @@ impl FromStr for Format {
             "json" => Self::Json,
             "yaml" => Self::Yaml,
             "name" => Self::Name,
+            "jsonl" => Self::JsonLines,
+            "svg" => Self::Svg,
             _ => match text.strip_prefix("jsonpath=") {
                 Some(template) => Self::JsonPath(template.parse()?),
                 None => return Err(FormatError::Unknown),
@@ -104,13 +112,14 @@ impl Output {
         Ok(lines.into_iter().try_for_each(|line| self.line(line))?)
     }
 
-    /// Text as it is, without a line's end.
+    /// Text as it is, without a line's end. It has no colours that would have to be taken out for a pipe.
     ///
     /// # Errors
     /// When nobody reads any more.
     pub fn raw(&mut self, text: &str) -> io::Result<()> {
-        self.stream.write_all(text.as_bytes())?;
-        self.stream.flush()
+        let mut plain = self.stream.as_inner();
+        plain.write_all(text.as_bytes())?;
+        plain.flush()
     }
 
     /// `value` in a format that is no table; `None` for tables, which the caller prints.
@@ -126,6 +135,9 @@ impl Output {
                 for name in names(&serde_json::to_value(value)?) {
                     self.line(name)?;
                 }
+            }
+            Format::JsonLines | Format::Svg => {
+                return Err(unsupported("this command", "table, wide, json, yaml, name and jsonpath"));
             }
             Format::Table | Format::Wide => return Ok(None),
         }

@@ -2,7 +2,7 @@
 
 use super::output::{age, age_since, number};
 use crate::admin::view::{PolicyView, Signal, word};
-use crate::api::condition::{Condition, ConditionStatus, ConditionType};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
 use crate::api::policy::PolicySpec;
 use crate::api::status::ReplicaCounts;
 use crate::units::Timestamp;
@@ -92,13 +92,20 @@ fn signals(signals: &[Signal], width: Width) -> String {
     if texts.is_empty() { "-".to_owned() } else { texts.join(", ") }
 }
 
-/// The condition that says most: the first that is amiss, else `Ready`.
+/// The condition that says most: the first that is amiss, else the first that is noteworthy, else `Ready`.
 fn telling(conditions: &[Condition]) -> Option<&Condition> {
-    let amiss = |it: &&Condition| match it.kind {
-        ConditionType::Ready | ConditionType::ScalingActive | ConditionType::AbleToScale => {
-            it.status != ConditionStatus::True
-        }
+    let amiss = |it: &&Condition| {
+        let vital = matches!(
+            it.kind,
+            ConditionType::Ready | ConditionType::ScalingActive | ConditionType::AbleToScale
+        );
+        vital && it.status != ConditionStatus::True
+    };
+    let ready = conditions.iter().find(|it| it.kind == ConditionType::Ready);
+    let noteworthy = |it: &&Condition| match it.kind {
+        ConditionType::ScalingActive | ConditionType::AbleToScale => false,
+        ConditionType::Ready => it.reason != Reason::Reconciled,
         _ => it.status == ConditionStatus::True,
     };
-    conditions.iter().find(amiss).or_else(|| conditions.iter().find(|it| it.kind == ConditionType::Ready))
+    conditions.iter().find(amiss).or_else(|| conditions.iter().find(noteworthy)).or(ready)
 }

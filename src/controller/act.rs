@@ -18,7 +18,7 @@ use crate::api::condition::Reason;
 use crate::model::change::{ChangeId, Intent};
 use crate::model::decision::Decision;
 use crate::model::memory::Trust;
-use crate::model::observation::{ReplicaId, Snapshot};
+use crate::model::observation::{Replica, ReplicaId, ReplicaPhase, Snapshot};
 use crate::telemetry::event::Event;
 use crate::units::Timestamp;
 
@@ -177,8 +177,7 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
         policy.recovered = true;
         return;
     }
-    if let Err(error) = bound.actuator.sweep().await {
-        policy.obstacle = Some(Obstacle { reason: error.reason(), message: chain(&error) });
+    if !sweep(policy, bound).await {
         return;
     }
     policy.recovered = true;
@@ -188,15 +187,45 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
             continue;
         }
         if intent.retire.is_empty() {
-            let made = snapshot.replicas.iter().filter(|it| it.change.as_ref() == Some(&intent.id)).count();
-            let missing = intent.to.saturating_sub(intent.from).saturating_sub(made as u32);
-            let missing = missing.min(bound.spec.bounds.max().saturating_sub(current));
-            current += missing;
-            if missing > 0 {
-                grow(parts, policy, bound, &intent, missing, now);
+            let missing = missing(&intent, snapshot);
+            let wanted = missing.min(bound.spec.bounds.max().saturating_sub(current));
+            current += wanted;
+            if wanted < missing {
+                // The rest is no longer wanted; that it is not there is nobody else's doing.
+                policy.durable.memory.desired = Some(current);
+            }
+            if wanted > 0 {
+                grow(parts, policy, bound, &intent, wanted, now);
             }
         } else {
             retire(parts, policy, bound, &intent, Kind::Retire, now);
+        }
+    }
+}
+
+/// How many replicas of a change were not made yet; what was made and never started does not count.
+fn missing(intent: &Intent, snapshot: &Snapshot) -> u32 {
+    let of_it = |it: &&Replica| it.change.as_ref() == Some(&intent.id) && it.phase != ReplicaPhase::Stopped;
+    let made = u32::try_from(snapshot.replicas.iter().filter(of_it).count()).unwrap_or(u32::MAX);
+    intent.to.saturating_sub(intent.from).saturating_sub(made)
+}
+
+/// Are there replicas that an interrupted or failed change made and never started? An engine may still finish
+/// what it was asked for by a process that was killed since, or before it was stopped itself.
+#[must_use]
+pub fn has_leftovers(policy: &Policy, snapshot: &Snapshot) -> bool {
+    let retiring = policy.retiring();
+    let rests = |it: &Replica| it.phase == ReplicaPhase::Stopped && !retiring.contains(&it.id);
+    snapshot.replicas.iter().any(|it| it.change.is_some() && rests(it))
+}
+
+/// Removes leftovers; where that fails, it is told, and tried again by a later pass.
+pub async fn sweep(policy: &mut Policy, bound: &Bound) -> bool {
+    match bound.actuator.sweep().await {
+        Ok(_) => true,
+        Err(error) => {
+            policy.obstacle = Some(Obstacle { reason: error.reason(), message: chain(&error) });
+            false
         }
     }
 }

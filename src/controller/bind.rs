@@ -45,7 +45,7 @@ pub fn bind(entry: &PolicyEntry, actuators: &Actuators) -> Binding {
     let unsupported = effective::unsupported(&spec);
     if !unsupported.is_empty() {
         let parts: Vec<_> = unsupported.iter().map(|it| format!("{} ({})", it.what, it.path)).collect();
-        let message = format!("this build does not do {}", parts.join(", "));
+        let message = format!("not supported by this build yet: {}", parts.join(", "));
         return refused(Reason::NotSupportedYet, message);
     }
     match actuators(&spec.target) {

@@ -168,6 +168,8 @@ impl Controller {
         if self.unseen == 0 {
             self.parts.admin.mark_ready();
         }
+        // Only a rescan arms the watcher; until then, edits would go unseen.
+        self.rescan_wanted = true;
     }
 
     /// When to wake at the latest.

@@ -88,16 +88,17 @@ impl Parts {
 
         let (snapshot, constraints) = match looked {
             Ok(mut seen) => {
+                policy.failed_looks = 0;
                 let replicas = std::mem::take(&mut seen.replicas);
                 let snapshot =
                     observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
                 act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
-                (snapshot, self.constraints(policy, seen, now))
+                (snapshot, self.constraints(policy, seen, bound.spec.bounds.max(), now))
             }
             Err(error) => {
                 let obstacle = Obstacle { reason: error.reason(), message: act::chain(&error) };
-                policy.failures = policy.failures.saturating_add(1);
+                policy.failed_looks = policy.failed_looks.saturating_add(1);
                 let unreadable = Some(obstacle.reason);
                 policy.obstacle = Some(obstacle);
                 (Snapshot::default(), Constraints { unreadable, ..Constraints::default() })
@@ -127,19 +128,26 @@ impl Parts {
         if policy.running.is_empty() && policy.retry_at.is_none_or(|at| at <= now) {
             policy.obstacle = None;
         }
-        if !policy.recovered && !self.stop.look().forbids_action() && policy.mode() == Mode::Auto {
+        if self.stop.look().forbids_action() || policy.mode() != Mode::Auto {
+            return;
+        }
+        if !policy.recovered {
             act::recover(self, policy, bound, snapshot, now).await;
+        } else if act::has_leftovers(policy, snapshot) {
+            act::sweep(policy, bound).await;
         }
     }
 
-    fn constraints(&self, policy: &mut Policy, seen: Observed, now: Timestamp) -> Constraints {
+    /// A ceiling of the target is an obstacle only where it is below `max`, the most that the policy asks for.
+    fn constraints(&self, policy: &mut Policy, seen: Observed, max: u32, now: Timestamp) -> Constraints {
         let stopped = self.stop.look().forbids_action();
         if stopped {
             policy.running.iter().for_each(act::Running::abort_growth);
         }
         let waiting = policy.retry_at.filter(|at| *at > now).and(policy.obstacle.as_ref());
         let blocked = seen.blocked.as_ref().or(waiting).map(|it| it.reason);
-        if let Some(obstacle) = seen.blocked.as_ref().or(seen.ceiling.as_ref().map(|it| &it.why)) {
+        let too_low = seen.ceiling.as_ref().filter(|it| it.replicas < max);
+        if let Some(obstacle) = seen.blocked.as_ref().or(too_low.map(|it| &it.why)) {
             policy.obstacle.get_or_insert_with(|| obstacle.clone());
         }
         policy.remarks = seen.remarks;
@@ -180,7 +188,7 @@ impl Parts {
     ) -> Timestamp {
         let evaluation = policy.next_evaluation.unwrap_or(now);
         if constraints.unreadable.is_some() {
-            let wait = backoff::delay(policy.failures, self.jitter());
+            let wait = backoff::delay(policy.failed_looks, self.jitter());
             return evaluation.max(now.plus(Duration::from_millis(wait.as_millis() as u64)));
         }
         let retry = policy.retry_at.filter(|at| *at > now);

@@ -56,8 +56,10 @@ pub struct Policy {
     pub ended: Vec<(Running, Result<(), ActuatorError>)>,
     /// Changes that a former process left open are taken up.
     pub recovered: bool,
-    /// Failures in a row to see the target or to change it; a success resets them.
+    /// Failures in a row to change the target; a success resets them.
     pub failures: u32,
+    /// Failures in a row to see the target; a success resets them.
+    pub failed_looks: u32,
     /// No action before this moment, after a failed one.
     pub retry_at: Option<Timestamp>,
     /// The failed action or look that `AbleToScale` tells of.
@@ -81,6 +83,7 @@ impl Policy {
             ended: Vec::new(),
             recovered: false,
             failures: 0,
+            failed_looks: 0,
             retry_at: None,
             obstacle: None,
             remarks: Vec::new(),
@@ -114,6 +117,7 @@ impl Policy {
         self.retry_at = None;
         self.obstacle = None;
         self.failures = 0;
+        self.failed_looks = 0;
     }
 
     /// Its key.

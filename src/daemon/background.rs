@@ -94,7 +94,7 @@ fn answers(child: &mut Child, socket: &Path) -> anyhow::Result<bool> {
 
 fn stop(state: &Path) -> anyhow::Result<()> {
     let Some(holder) = holder(state)? else {
-        println!("docktor does not run");
+        println!("docktor does not run on {}", state.display());
         return Ok(());
     };
     let pid = holder.pid.and_then(|it| Pid::from_raw(i32::try_from(it).ok()?));
@@ -118,7 +118,7 @@ fn status(state: &Path) -> anyhow::Result<Exit> {
             Exit::Done
         }
         None => {
-            println!("docktor does not run");
+            println!("docktor does not run on {}", state.display());
             Exit::Unreachable
         }
     })

@@ -86,6 +86,9 @@ pub fn reported(source: Option<&MetricSource>, answer: Option<f64>) -> Observati
 }
 
 fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], now: Timestamp) -> Reading {
+    if matches!(metric.origin, Origin::Target(_)) && snapshot.current() == 0 {
+        return Reading::NotApplicable;
+    }
     if let Some(observed) = snapshot.metrics.get(&*metric.name) {
         return match observed {
             Observation::Value(value) if value.is_finite() => Reading::Value(*value),
@@ -167,7 +170,9 @@ pub fn aggregate(metric: TargetMetric, snapshot: &Snapshot, readiness: Readiness
         return Reading::NotApplicable;
     }
     if snapshot.replicas.is_empty() {
-        return Reading::Missing;
+        // Most workloads have no limit on tasks; a trace without replicas that says nothing of one has none.
+        let optional = metric.resource == Resource::Tasks && metric.aggregate == Aggregate::Utilization;
+        return if optional { Reading::NotApplicable } else { Reading::Missing };
     }
     let (mut values, mut limits) = (Vec::with_capacity(snapshot.replicas.len()), 0.0);
     let (mut counted, mut unlimited) = (0usize, 0usize);
@@ -283,16 +288,17 @@ pub fn measured(
                 Aggregate::Utilization => limit(metric.resource, &replica.limits).unwrap_or(0.0),
                 _ => 1.0,
             };
-            // What a replica uses of the CPU while it starts says nothing of the load; its other values do.
-            let counts = match metric.resource {
-                Resource::Cpu => warmed_up(replica, readiness, now),
-                _ => replica.phase == ReplicaPhase::Running,
-            };
-            match (counts, mean(metric.resource, &replica.samples)) {
-                (false, _) => Measured::NotReady { request },
-                (true, None) => Measured::Missing { request },
-                (true, Some(usage)) => Measured::Counted { usage, request },
+            if replica.phase == ReplicaPhase::Pending {
+                return Measured::NotReady { request };
             }
+            let Some(usage) = mean(metric.resource, &replica.samples) else {
+                return Measured::Missing { request };
+            };
+            // What a replica uses of the CPU while it starts says nothing of the load; its other values do.
+            if metric.resource == Resource::Cpu && !warmed_up(replica, readiness, now) {
+                return Measured::NotReady { request };
+            }
+            Measured::Counted { usage, request }
         })
         .collect()
 }

@@ -115,11 +115,11 @@ pub fn recommend(
     result
 }
 
-/// scaleDown rules recommend by themselves where `scaleDown.step` is written; and where nothing else could
-/// ever recommend fewer, since they would mean nothing otherwise.
+/// scaleDown rules recommend by themselves where `scaleDown.step` is written; else they only permit what others
+/// recommend.
 #[must_use]
 pub fn rules_shrink_by_themselves(spec: &Spec) -> bool {
-    spec.scale_down.step_written || spec.track.is_empty()
+    spec.scale_down.step_written
 }
 
 /// Does that rule hold? `points` are those of a `within` rule, oldest first, the present one included.
@@ -154,8 +154,9 @@ fn known(readings: &[Reading], metric: MetricIndex, way: Way) -> Option<f64> {
     }
 }
 
-/// Do rules with these outcomes hold together? Rules of one group agree among themselves first, the other
-/// way than `when`: with `Any` all of a group must hold, with `All` one of a group is enough.
+/// Do rules with these outcomes hold together? Rules of one group speak with one voice: as in Nomad, one of them
+/// that holds is enough, and those that do not hold have no opinion. So with `All`, rules that stand alone each have
+/// a veto, and those of a group have it together.
 #[must_use]
 pub fn together(when: When, rules: &[CompiledRule], outcomes: &[Outcome]) -> Outcome {
     let units = rules.iter().enumerate().filter_map(|(index, rule)| {
@@ -165,10 +166,7 @@ pub fn together(when: When, rules: &[CompiledRule], outcomes: &[Outcome]) -> Out
             return None;
         }
         let inner = rules.iter().zip(outcomes).filter(|(it, _)| of_group(it)).map(|(_, outcome)| *outcome);
-        Some(match when {
-            When::Any => all(inner),
-            When::All => any(inner),
-        })
+        Some(any(inner))
     });
     match when {
         When::Any => any(units),
@@ -304,7 +302,7 @@ fn tracked(
             (target_tracking::per_replica(&measured, from, target, tolerance)?, target, false)
         }
         (Goal::Utilization { target, .. }, None) => {
-            let observed = reading.for_growing()?.trunc();
+            let observed = step::whole_part(reading.for_growing()?);
             (target_tracking::value(observed, target, from, ready, tolerance)?, target, false)
         }
         (Goal::PerReplica { target }, None) | (Goal::Value(target), _) => {

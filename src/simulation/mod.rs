@@ -4,4 +4,5 @@
 pub mod replay;
 pub mod report;
 pub mod scene;
+pub mod svg;
 pub mod trace;

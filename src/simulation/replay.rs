@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::scene;
 use super::trace::{At, Row};
-use crate::api::effective::Spec;
+use crate::api::effective::{Name, Origin, Spec};
 use crate::api::policy::Mode;
 use crate::api::status::{Action, TrailLine};
 use crate::decide::{Constraints, decide};
@@ -24,6 +24,8 @@ pub struct Replay {
     spec: Spec,
     memory: Memory,
     before: Option<Before>,
+    /// Metrics that had no value yet, of those that the trace has to give.
+    wanting: Vec<Name>,
 }
 
 /// What the last row decided.
@@ -41,7 +43,9 @@ impl Replay {
     /// At the beginning of a trace. Whatever the policy's mode, what is shown is what `Auto` would do.
     #[must_use]
     pub fn new(spec: Spec) -> Self {
-        Self { spec: Spec { mode: Mode::Auto, ..spec }, memory: Memory::default(), before: None }
+        let given = spec.metrics.iter().filter(|it| matches!(it.origin, Origin::Source | Origin::Target(_)));
+        let wanting = given.map(|it| it.name.clone()).collect();
+        Self { spec: Spec { mode: Mode::Auto, ..spec }, memory: Memory::default(), before: None, wanting }
     }
 
     /// What the policy decides at this row. Rows come in their order.
@@ -51,6 +55,9 @@ impl Replay {
         let snapshot = scene::snapshot(&self.spec, row, current);
         self.memory.desired = Some(current);
         let decision = decide(&self.spec, &mut self.memory, &snapshot, &Constraints::default(), row.at);
+        if !self.wanting.is_empty() {
+            self.wanting.retain(|it| !decision.metrics.iter().any(|(name, _)| name == it));
+        }
         let Decision { from, desired, purpose, .. } = decision;
         self.before = Some(Before { at: row.at, from, desired, purpose, told: row.scaled.is_some() });
         decision
@@ -62,10 +69,9 @@ impl Replay {
         &self.memory
     }
 
-    /// Does that metric matter to the policy?
-    #[must_use]
-    pub fn reads(&self, metric: &str) -> bool {
-        self.spec.metrics.iter().any(|it| *it.name == *metric)
+    /// Metrics that the policy reads and no row has given so far.
+    pub fn never_given(&self) -> impl Iterator<Item = &str> {
+        self.wanting.iter().map(|it| &**it)
     }
 
     /// How many run: as the row says, else as was decided last, else the minimum.

@@ -59,7 +59,8 @@ fn untold(spec: &Spec) -> impl Iterator<Item = &Name> {
     let percent = matches!(spec.target, Target::Systemd(_));
     spec.metrics.iter().filter_map(move |metric| match &metric.origin {
         Origin::Target(it) if it.resource == Resource::Memory => {
-            let told = it.aggregate == Aggregate::Utilization || (percent && it.aggregate != Aggregate::Absolute);
+            let told =
+                it.aggregate == Aggregate::Utilization || (percent && it.aggregate != Aggregate::Absolute);
             (!told).then_some(&metric.name)
         }
         _ => None,

@@ -87,6 +87,8 @@ impl Store {
     pub fn open(folder: &Path, state: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let state_error = |source| StoreError::StateFolder { folder: state.to_owned(), source };
         let (journal, record) = Journal::open(state).map_err(state_error)?;
+        // File events name absolute paths; only an empty path cannot be made one.
+        let folder = &std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let mut store = Self {
             scanner: Scanner::new(folder),
             engines: record.engines.clone(),

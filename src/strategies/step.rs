@@ -30,6 +30,13 @@ pub fn round_up(value: f64) -> u32 {
     (whole as u32).min(MAX_REPLICAS)
 }
 
+/// `value` without its fraction. What is below a whole number only by the error of binary fractions counts as it.
+#[must_use]
+pub fn whole_part(value: f64) -> f64 {
+    let nearest = value.round();
+    if (value - nearest).abs() <= nearest.abs() * 1e-12 { nearest } else { value.trunc() }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

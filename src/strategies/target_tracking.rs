@@ -1,7 +1,7 @@
 //! Target tracking: the formula of the Kubernetes HPA, with its rules for replicas that are not ready or
 //! have no sample. Source: kubernetes/kubernetes, pkg/controller/podautoscaler/replica_calculator.go.
 
-use super::step::round_up;
+use super::step::{round_up, whole_part};
 
 /// Dead band around the target value, as a fraction of it; both ends belong to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,7 +52,7 @@ impl Measured {
 /// percent. `None` where no replica counts or nothing may be used.
 #[must_use]
 pub fn utilization(replicas: &[Measured], current: u32, target: f64, tolerance: Tolerance) -> Option<u32> {
-    let percent = |usage: f64, request: f64| (usage * 100.0 / request).trunc();
+    let percent = |usage: f64, request: f64| whole_part(usage * 100.0 / request);
     // A replica without a sample counts as using what is its full right, or the target where that is more.
     let assumed = |request: f64| request * target.max(100.0) / 100.0;
     rebalanced(replicas, current, target, tolerance, percent, assumed)
@@ -65,10 +65,14 @@ pub fn per_replica(replicas: &[Measured], current: u32, target: f64, tolerance: 
     rebalanced(replicas, current, target, tolerance, average, |_| target)
 }
 
-/// A value of the whole against `target`. From zero, tolerance is ignored.
+/// A value of the whole against `target`, over the replicas that are ready. From zero, tolerance is ignored.
+/// `None` where replicas run and none is ready: it is not theirs to say how many more it takes.
 #[must_use]
 pub fn value(observed: f64, target: f64, current: u32, ready: u32, tolerance: Tolerance) -> Option<u32> {
     let ratio = ratio(observed, target)?;
+    if current > 0 && ready == 0 {
+        return None;
+    }
     if current == 0 {
         return Some(round_up(ratio));
     }
@@ -82,7 +86,7 @@ pub fn value(observed: f64, target: f64, current: u32, ready: u32, tolerance: To
 #[must_use]
 pub fn average_value(total: f64, target: f64, current: u32, tolerance: Tolerance) -> Option<u32> {
     let wanted = ratio(total, target)?;
-    if current > 0 && tolerance.holds(wanted / f64::from(current)) {
+    if current > 0 && tolerance.holds(total / (target * f64::from(current))) {
         return Some(current);
     }
     Some(round_up(wanted))
@@ -128,6 +132,8 @@ fn rebalanced(
         match replica {
             Measured::Counted { .. } => continue,
             Measured::NotReady { .. } if !fill_not_ready => continue,
+            // Exactly on target: what is not known says nothing either way.
+            Measured::Missing { .. } if first == 1.0 => continue,
             Measured::Missing { .. } if first < 1.0 => usage += assumed(replica.request()),
             Measured::Missing { .. } | Measured::NotReady { .. } => {}
         }
@@ -204,6 +210,21 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_replica_changes_nothing_where_the_rest_is_exactly_on_target() {
+        let replicas = with(counted(&[1_000.0], 1_000.0), &[Measured::Missing { request: 1_000.0 }]);
+        assert_eq!(utilization(&replicas, 2, 100.0, TOLERANCE), Some(2));
+    }
+
+    #[test]
+    fn utilization_is_a_whole_number_and_binary_fractions_do_not_lower_it() {
+        assert_eq!(utilization(&counted(&[559.0], 1_000.0), 1, 50.0, TOLERANCE), Some(1), "55.9 is 55");
+        let exactly = [Measured::Counted { usage: 29.0, request: 100.0 }];
+        assert_eq!(utilization(&exactly, 1, 29.0, Tolerance { up: 0.0, down: 0.0 }), Some(1));
+        let sum = counted(&[0.1, 0.2, 0.3], 0.2);
+        assert_eq!(utilization(&sum, 3, 100.0, Tolerance { up: 0.0, down: 0.0 }), Some(3));
+    }
+
+    #[test]
     fn replicas_that_are_not_ready_damp_a_rise_and_are_left_out_of_a_fall() {
         let not_ready = [Measured::NotReady { request: 1_000.0 }];
         let up = with(counted(&[500.0, 700.0], 1_000.0), &not_ready);
@@ -239,6 +260,8 @@ mod tests {
         assert_eq!(value(15.0, 15.0, 0, 0, TOLERANCE), Some(1));
         assert_eq!(value(31.0, 15.0, 0, 0, TOLERANCE), Some(3));
         assert_eq!(value(0.0, 15.0, 0, 0, TOLERANCE), Some(0));
+        assert_eq!(value(50.0, 10.0, 3, 1, TOLERANCE), Some(5));
+        assert_eq!(value(50.0, 10.0, 3, 0, TOLERANCE), None, "none is ready");
     }
 
     #[test]

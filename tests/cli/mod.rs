@@ -6,3 +6,4 @@ mod fixture;
 mod offline;
 mod online;
 mod orders;
+mod simulate;

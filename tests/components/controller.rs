@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::daemon::{Daemon, WEB, between, project};
+use super::daemon::{Daemon, WEB, between, project, unstarted};
 use super::project::Project;
 
 /// Longer than several passes: what docktor does not do in this time, it does not do.
@@ -98,11 +98,56 @@ fn a_stopped_service_counts_as_turned_off_until_somebody_starts_it() {
     docktor.until_numbers(&project, &[1, 2]);
 }
 
+#[test]
+fn the_last_replica_rests_while_there_is_no_work_and_is_woken_as_it_was() {
+    let project = project("zero", WEB);
+    let ids = project.ids("web");
+    let docktor = Daemon::start(
+        &project,
+        "replicas: {min: 0, max: 3, idleAfter: 1s}
+schedules: [{name: new-year, timezone: UTC, start: '0 0 1 1 *', duration: 1m, min: 1}]
+scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 100000}]}
+scaleDown: {rules: [{metric: cpu.avg, op: '<', value: 50}], step: '-1', stabilizationWindow: 0s}",
+    );
+    docktor.until("it rests", |it| it.condition("ScaledToZero") == "True/ScaledToZero" && it.is_settled());
+    docktor.throughout(SEVERAL_PASSES, "it is kept", |_| {
+        project.ids("web") == ids && project.numbers("web").is_empty()
+    });
+    docktor.write(&between(1, 3));
+    docktor.until_numbers(&project, &[1]);
+    assert_eq!(project.ids("web"), ids);
+}
+
+#[test]
+fn replicas_that_exit_at_once_are_taken_back_and_docktor_gives_up_but_for_the_minimum() {
+    let image = "image: docktor-test/base, init: true, stop_signal: SIGKILL, volumes: ['./load:/load']";
+    let command = "command: [sh, -c, 'if [ -e /load/broken ]; then exit 1; fi; sleep 3600']";
+    let text = format!("services: {{web: {{{image}, {command}}}, webhook: {{IDLE, init: true}}}}");
+    let project = unstarted("broken", &text);
+    let load = project.folder.path().join("load");
+    std::fs::create_dir(&load).unwrap();
+    project.compose(&["up", "-d", "--scale", "web=2"]);
+    let docktor = Daemon::start(&project, &between(2, 5));
+    docktor.until_numbers(&project, &[1, 2]);
+    let old = project.ids("web");
+
+    std::fs::write(load.join("broken"), "").unwrap();
+    docktor.write(&between(3, 5).replace("verify: 1s", "verify: 2s, maxFailures: 2"));
+    docktor.until("docktor gives up", |it| it.phase() == "Failed");
+    assert_eq!(docktor.condition("Ready"), "False/TooManyFailures");
+    assert_eq!(project.ids("web")[..2], old);
+
+    std::fs::remove_file(load.join("broken")).unwrap();
+    docktor.until("the minimum runs", |_| project.numbers("web").len() == 3);
+    docktor.until("what failed is gone", |_| project.ids("web").len() == 3);
+    assert_eq!(project.ids("web")[..2], old);
+}
+
 /// Burns CPU while the file is there; the limit keeps it from burning all of the machine.
 const BURNING: &str = "services:
   web:
     image: docktor-test/base
-    command: [sh, -c, 'while :; do if [ -e /load/burn ]; then i=0; while [ $$i -lt 9999 ]; do i=$$((i+1)); done; else sleep 0.1; fi; done']
+    command: [sh, -c, 'while :; do if [ -e /load/burn ]; then i=0; while [ $$i -lt 9999 ]; do i=$$((i+1)); done; else sleep 0.3; fi; done']
     init: true
     cpus: 0.2
     stop_signal: SIGKILL
@@ -124,8 +169,9 @@ scaleUp:
   rules: [{metric: cpu.avg, op: '>', value: 8}]
   consecutive: 2
 scaleDown:
-  rules: [{metric: cpu.avg, op: '<', value: 3}]
+  rules: [{metric: cpu.avg, op: '<', value: 7}]
   consecutive: 2
+  step: '-1'
   stabilizationWindow: 2s
 safety: {verify: 1s}",
     );

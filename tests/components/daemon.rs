@@ -31,9 +31,14 @@ safety: {{verify: 1s}}"
 
 /// A project for docktor to scale, up on the shared engine.
 pub fn project(label: &str, text: &str) -> Project {
-    let project = Project::named(format!("dkp-{label}-{}", std::process::id()), docker_host(), text);
+    let project = unstarted(label, text);
     project.compose(&["up", "-d"]);
     project
+}
+
+/// A project for docktor to scale, not yet up.
+pub fn unstarted(label: &str, text: &str) -> Project {
+    Project::named(format!("dkp-{label}-{}", std::process::id()), docker_host(), text)
 }
 
 /// A docktor with one policy, `web`, for the service `web` of a project.
@@ -82,8 +87,8 @@ impl Daemon {
         let path = |name: &str| self.folder.path().join(name);
         let log = File::options().create(true).append(true).open(path("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_docktor"));
-        command.env_clear().env("HOME", self.folder.path()).env("RUST_LOG", "docktor=debug,info");
-        command.args(["run", "--docker", &self.host, "--listen", "none", "--policies"]).arg(self.policies());
+        command.env_clear().env("HOME", self.folder.path()).env("DOCKTOR_LISTEN", "none");
+        command.args(["run", "--docker", &self.host, "--policies"]).arg(self.policies());
         command.arg("--state-dir").arg(path("state")).arg("--socket").arg(path("socket"));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         command

@@ -16,6 +16,8 @@ mod daemon;
 #[cfg(feature = "docker")]
 mod controller;
 #[cfg(feature = "docker")]
+mod operation;
+#[cfg(feature = "docker")]
 mod crash;
 #[cfg(feature = "docker")]
 mod restart;

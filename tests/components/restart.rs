@@ -2,12 +2,17 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::daemon::{Daemon, between};
 use super::project::Project;
 
 /// Containers that the engine starts again after it was down, and that stop at once.
 const RESTARTING: &str = "services: {web: {IDLE, init: true, restart: always}}";
+
+/// How often to try to remove an engine, and the time between.
+const PURGES: u32 = 5;
+const BETWEEN_PURGES: Duration = Duration::from_secs(1);
 
 /// An engine of the test's own, removed with all that it has when dropped.
 struct PrivateEngine {
@@ -30,10 +35,15 @@ impl PrivateEngine {
 
 impl Drop for PrivateEngine {
     fn drop(&mut self) {
-        let purged = Command::new(testbed("engine")).args(["purge", &self.name]).status();
-        if !purged.is_ok_and(|it| it.success()) {
-            eprintln!("the engine {} is left behind", self.name);
+        let purge = || Command::new(testbed("engine")).args(["purge", &self.name]).status();
+        // What an engine mounted may be busy for a moment after it has ended.
+        for _ in 0..PURGES {
+            if purge().is_ok_and(|it| it.success()) {
+                return;
+            }
+            std::thread::sleep(BETWEEN_PURGES);
         }
+        eprintln!("the engine {} is left behind", self.name);
     }
 }
 

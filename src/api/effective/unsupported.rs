@@ -9,7 +9,7 @@ use crate::api::target::ComposeStrategy;
 pub struct Unsupported {
     /// Where it stands: `spec.forecast`.
     pub path: String,
-    /// What it is, for people.
+    /// What it is, for people: `a forecast`.
     pub what: String,
 }
 
@@ -25,7 +25,7 @@ pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     found.when(spec.drain.is_some(), "spec.scaleIn.drain", "draining");
     found.when(!spec.notify.is_empty(), "spec.notify", "notifiers");
     found.when(spec.on_delete == OnDelete::Restore, "spec.onDelete", "onDelete: Restore");
-    found.when(spec.priority != 0, "spec.priority", "a priority, which only a HostBudget would ask for,");
+    found.when(spec.priority != 0, "spec.priority", "a priority, for which only a HostBudget asks");
     found.when(spec.drift.limits != OnLimitsDrift::Restore, "spec.drift.limits", "vertical scaling");
     for metric in &spec.metrics {
         let unmeasured = matches!(&metric.origin, Origin::Target(it) if it.resource == Resource::OomKills);
@@ -59,10 +59,7 @@ struct Found(Vec<Unsupported>);
 impl Found {
     fn when(&mut self, used: bool, path: &str, what: &str) {
         if used {
-            self.0.push(Unsupported {
-                path: path.to_owned(),
-                what: format!("{what} is not supported by this build yet"),
-            });
+            self.0.push(Unsupported { path: path.to_owned(), what: what.to_owned() });
         }
     }
 }

@@ -6,7 +6,7 @@
 //! is cloned with all that its donor has, known to bollard's generated types or not. `info` is JSON too: those
 //! types refuse the whole answer for one unheard word, such as a new cgroup driver.
 //!
-//! Both go the same way, see [`transport`], and fail with the same [`EngineError`].
+//! Both go the same way, in `transport`, and fail with the same [`EngineError`].
 
 mod address;
 mod error;

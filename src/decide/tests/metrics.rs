@@ -135,7 +135,7 @@ scaleUp: {rules: [{metric: latency, within: {lower: 0.5, upper: 2.0, points: 3}}
 }
 
 #[test]
-fn the_rules_of_a_group_agree_among_themselves_first() {
+fn the_rules_of_a_group_speak_with_one_voice() {
     let text = |when: &str| {
         format!(
             "
@@ -151,12 +151,13 @@ scaleUp:
         )
     };
     for (when, a, b, c, fires) in [
-        ("Any", 2.0, 0.0, 0.0, false),
+        ("Any", 2.0, 0.0, 0.0, true),
         ("Any", 2.0, 2.0, 0.0, true),
         ("Any", 0.0, 0.0, 2.0, true),
         ("All", 2.0, 0.0, 2.0, true),
         ("All", 2.0, 2.0, 0.0, false),
         ("All", 0.0, 0.0, 2.0, false),
+        ("All", 0.0, 2.0, 2.0, true),
     ] {
         let snapshot = row(2, &[("a", Some(a)), ("b", Some(b)), ("c", Some(c))]);
         assert_eq!(World::new(&text(when)).decide(&snapshot, 0).desired == 3, fires, "{when} {a} {b} {c}");

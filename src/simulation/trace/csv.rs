@@ -31,7 +31,7 @@ impl std::fmt::Debug for Columns {
 impl Columns {
     /// The columns that a header names.
     pub(super) fn of(header: &str) -> Result<Self, String> {
-        let mut cells = Cells::default();
+        let mut cells = Cells::new();
         let mut kinds: Vec<Kind> = Vec::new();
         for name in cells.split(header)? {
             let kind = kind(name)?;
@@ -103,11 +103,12 @@ fn value(name: &str, cell: &str) -> Result<Option<f64>, String> {
     if cell.is_empty() {
         return Ok(None);
     }
-    cell.parse().map(Some).map_err(|_| format!("`{name}` is `{cell}`; write a number, or nothing where it is missing"))
+    cell.parse()
+        .map(Some)
+        .map_err(|_| format!("`{name}` is `{cell}`; write a number, or nothing where it is missing"))
 }
 
 /// Splits a line into cells. Its buffers are used again.
-#[derive(Default)]
 struct Cells {
     reader: csv_core::Reader,
     text: Vec<u8>,
@@ -115,6 +116,10 @@ struct Cells {
 }
 
 impl Cells {
+    fn new() -> Self {
+        Self { reader: csv_core::Reader::new(), text: Vec::new(), ends: Vec::new() }
+    }
+
     fn split(&mut self, line: &str) -> Result<impl Iterator<Item = &str> + Clone, String> {
         self.reader.reset();
         self.text.resize(line.len() + 1, 0);

@@ -42,7 +42,9 @@ struct Replica {
 pub(super) fn row(line: &str) -> Result<Row, String> {
     let written: Written = serde_json::from_str(line).map_err(|error| explained(&error))?;
     if let Some(name) = written.metrics.keys().find(|it| !is_metric_name(it)) {
-        return Err(format!("`{name}` in `metrics` is no metric's full name, as in `cpu.avg` or `queue.backlog`"));
+        return Err(format!(
+            "`{name}` in `metrics` is no metric's full name, as in `cpu.avg` or `queue.backlog`"
+        ));
     }
     if written.replicas.as_ref().is_some_and(|it| it.len() > MAX_REPLICAS_LISTED) {
         return Err(format!("`replicas` lists more than {MAX_REPLICAS_LISTED}"));
@@ -106,7 +108,9 @@ impl<'de> Deserialize<'de> for At {
             }
 
             fn visit_f64<E: Error>(self, seconds: f64) -> Result<At, E> {
-                serde_json::Number::from_f64(seconds).map(At::Seconds).ok_or_else(|| E::custom("`at` is infinite"))
+                serde_json::Number::from_f64(seconds)
+                    .map(At::Seconds)
+                    .ok_or_else(|| E::custom("`at` is infinite"))
             }
 
             fn visit_str<E: Error>(self, moment: &str) -> Result<At, E> {

@@ -114,7 +114,7 @@ pub struct Reader {
 
 #[derive(Debug)]
 enum Form {
-    Csv(csv::Columns),
+    Csv(Box<csv::Columns>),
     JsonLines,
 }
 
@@ -159,7 +159,7 @@ impl Reader {
                 json::row(line).map(Some)
             }
             None => {
-                self.form = Some(Form::Csv(csv::Columns::of(line)?));
+                self.form = Some(Form::Csv(Box::new(csv::Columns::of(line)?)));
                 Ok(None)
             }
         }
@@ -169,7 +169,10 @@ impl Reader {
         if let Some((latest, written)) = &self.latest
             && row.at < *latest
         {
-            return Err(format!("`at` goes backwards, from {written} to {}; rows stand in their order", row.written));
+            return Err(format!(
+                "`at` goes backwards, from {written} to {}; rows stand in their order",
+                row.written
+            ));
         }
         let counts = [("current", row.current), ("scaled.from", row.scaled.map(|it| it.from))];
         for (name, count) in counts.into_iter().chain([("scaled.to", row.scaled.map(|it| it.to))]) {
@@ -202,7 +205,9 @@ impl At {
                 in_calendar.then_some(moment).ok_or_else(|| format!("`at` {seconds} is beyond the year 9999"))
             }
             Self::Moment(text) => text.parse().map_err(|_| {
-                format!("`at` is `{text}`; write seconds, as in `15`, or a moment, as in `2026-11-22T06:29:00Z`")
+                format!(
+                    "`at` is `{text}`; write seconds, as in `15`, or a moment, as in `2026-11-22T06:29:00Z`"
+                )
             }),
         }
     }

@@ -218,7 +218,7 @@ mod tests {
         let (mut journal, empty) = Journal::open(state.path()).unwrap();
         let (first, second) = (record(&["a"], 1), record(&["a"], 2));
         journal.save(&empty, &first).unwrap();
-        journal.lines += SPARE_LINES;
+        journal.lines += 2 * SPARE_LINES;
         journal.save(&first, &second).unwrap();
         let lines = fs::read_to_string(state.path().join(FILE)).unwrap().lines().count();
         assert_eq!((lines, reread(state.path())), (3, second));

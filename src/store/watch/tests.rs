@@ -21,11 +21,16 @@ struct Watched {
 
 impl Watched {
     async fn new(prepare: impl FnOnce(&Path)) -> Self {
+        Self::named(Path::to_owned, prepare).await
+    }
+
+    /// Opens the folder under the path that `name` makes of its absolute one.
+    async fn named(name: impl FnOnce(&Path) -> PathBuf, prepare: impl FnOnce(&Path)) -> Self {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("policies");
         prepare(&folder);
         let clock = Clock::system();
-        let store = Store::open(&folder, &root.path().join("state"), clock.now()).unwrap();
+        let store = Store::open(&name(&folder), &root.path().join("state"), clock.now()).unwrap();
         let mut watched = Self { root, store, watcher: Watcher::new(None), clock };
         watched.watcher.arm(watched.store.places(), None);
         watched.rest().await;
@@ -99,6 +104,18 @@ async fn files_in_old_and_new_folders_are_seen() {
     watched.rest().await;
     fs::write(watched.path("team/deep/d.yaml"), policy("d")).unwrap();
     watched.expect("a file in a folder made anew", &["a", "d"]).await;
+}
+
+#[tokio::test]
+async fn a_folder_given_by_a_relative_path_is_watched_too() {
+    let relative = |folder: &Path| {
+        let here = std::env::current_dir().unwrap();
+        let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+        up.join(folder.strip_prefix("/").unwrap())
+    };
+    let mut watched = Watched::named(relative, make).await;
+    fs::write(watched.path("a.yaml"), policy("a")).unwrap();
+    watched.expect("a new file", &["a"]).await;
 }
 
 #[tokio::test]
@@ -197,7 +214,7 @@ async fn more_events_than_the_kernel_holds_end_in_the_right_state() {
     while watched.store.entries().count() < FILES {
         watched.watcher.hint().await;
         watched.rescan();
-        assert!(begin.elapsed() < Duration::from_secs(30), "not seen");
+        assert!(begin.elapsed() < Duration::from_secs(300), "not seen");
     }
     eprintln!("10,000 files at once: seen after {:.2?}", begin.elapsed());
     watched.rest().await;
@@ -206,6 +223,6 @@ async fn more_events_than_the_kernel_holds_end_in_the_right_state() {
     while watched.store.entries().count() == FILES {
         watched.watcher.hint().await;
         watched.rescan();
-        assert!(begin.elapsed() < Duration::from_secs(10), "the watch is dead");
+        assert!(begin.elapsed() < Duration::from_secs(120), "the watch is dead");
     }
 }

@@ -1,0 +1,52 @@
+//! What the systems before docktor decide, put to it through the simulation: real policies, real traces, and the
+//! count that the Kubernetes HPA, KEDA or the Nomad Autoscaler would come to.
+
+mod activation;
+mod behavior;
+mod rules;
+mod schedules;
+mod tracking;
+
+use docktor::api::Document;
+use docktor::api::effective::{Spec, built_in};
+use docktor::api::read::read;
+use docktor::simulation::replay::{Replay, Simulated};
+use docktor::simulation::trace::Reader;
+
+/// Grows as fast as it likes and shrinks at once.
+const FREE: &str = "
+  scaleUp: {limits: [{replicas: 2147483647, period: 1s}]}
+  scaleDown: {stabilizationWindow: 0s}
+";
+/// A queue and a latency that a trace gives.
+const SOURCES: &str = "
+  metrics:
+    queue: {nats: {url: 'nats://h:4222', stream: S, consumer: C}}
+    latency: {prometheus: {url: 'http://h:9090', query: q}}
+";
+
+/// The decisions of a policy whose `spec`, its target aside, is this, on the rows of a trace.
+fn decisions(spec: &str, trace: &str) -> Vec<Simulated> {
+    let text = format!(
+        "apiVersion: docktor.dev/v1\nkind: ScalingPolicy\nmetadata: {{name: web}}\nspec:\n  \
+         target: {{compose: {{project: shop, service: web}}}}\n{spec}"
+    );
+    let mut documents = read("web.yaml", text.as_bytes());
+    let document = documents.pop().expect("there is a document").document;
+    let Ok(Document::ScalingPolicy(policy)) = document else { panic!("{text}\n{document:?}") };
+    let profile = policy.spec.profile.as_deref().and_then(built_in);
+    let mut replay = Replay::new(Spec::effective(&policy.spec, profile.as_ref()).unwrap());
+    let mut reader = Reader::new();
+    let rows = trace.lines().filter_map(|line| reader.row(line).unwrap());
+    rows.map(|row| Simulated::new(&row, &replay.decide(&row))).collect()
+}
+
+/// The counts that are decided, row by row.
+fn desired(spec: &str, trace: &str) -> Vec<u32> {
+    decisions(spec, trace).iter().map(|it| it.desired).collect()
+}
+
+/// The count that the last row decides.
+fn last(spec: &str, trace: &str) -> u32 {
+    *desired(spec, trace).last().expect("a trace has a row")
+}
