@@ -9,7 +9,7 @@ use crate::api::API_VERSION;
 use crate::api::behavior::Direction;
 use crate::api::policy::{Mode, PolicySpec};
 use crate::api::status::{DecisionRecord, Status};
-pub use crate::model::memory::HoldDirection;
+pub use crate::model::memory::{Hold, HoldDirection};
 use crate::units::{Duration, Timestamp};
 
 /// A policy as `docktorctl get policy NAME -o yaml` and the API show it.
@@ -34,7 +34,7 @@ pub struct PolicyView {
     pub mode: Mode,
     /// A person's hold, while one is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold: Option<HoldView>,
+    pub hold: Option<Hold>,
     /// Metrics with their thresholds, in the order of the rules, for tables.
     #[serde(default)]
     pub signals: Vec<Signal>,
@@ -100,21 +100,6 @@ impl Signal {
         }
         signals
     }
-}
-
-/// A person's hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HoldView {
-    /// Which direction it stops.
-    pub direction: HoldDirection,
-    /// When it ends.
-    pub until: Timestamp,
-    /// Why, in the person's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Who, as the socket or the token told.
-    pub by: String,
 }
 
 /// What a person asks to hold.

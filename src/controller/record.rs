@@ -4,14 +4,14 @@ use super::bind::{Binding, profile};
 use super::reconcile::Parts;
 use super::state::{KEPT_DECISIONS, Policy};
 use super::transitions;
-use crate::admin::view::{HoldView, PolicyView, Signal, ViewMetadata};
+use crate::admin::view::{PolicyView, Signal, ViewMetadata};
 use crate::api::API_VERSION;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
 use crate::api::effective::effective_policy;
 use crate::api::policy::Mode;
 use crate::api::status::{Action, DecisionRecord, Phase, ReplicaCounts, Status};
 use crate::model::decision::{Decision, Finding};
-use crate::model::memory::{Hold, Trust};
+use crate::model::memory::Trust;
 use crate::telemetry::event::Event;
 use crate::telemetry::metrics::PolicyInfo;
 use crate::units::Timestamp;
@@ -302,18 +302,9 @@ fn view(policy: &Policy, status: Status) -> PolicyView {
         effective,
         status,
         mode: policy.mode(),
-        hold: policy.durable.memory.hold.as_ref().map(hold_view),
+        hold: policy.durable.memory.hold.clone(),
         mistakes: policy.entry.troubles(),
         decisions: policy.durable.decisions.iter().cloned().collect(),
-    }
-}
-
-fn hold_view(hold: &Hold) -> HoldView {
-    HoldView {
-        direction: hold.direction,
-        until: hold.until,
-        reason: hold.reason.clone(),
-        by: hold.by.clone(),
     }
 }
 

@@ -74,10 +74,10 @@ fn hidden<'a>(good: &'a Good, claims: &Claims<'_>, scan: &Scan, record: &Record)
     }
     let file = scan.files.get(&good.file)?;
     let nameless = claims.nameless.iter().filter(|it| it.file == good.file);
+    // Of a name that was recorded before, even if it was deleted, this standing would change with the next look.
     let renamed = claims.owners.iter().filter(|(key, claim)| {
         let same_place = claim.file == good.file && claim.document.index == good.document;
-        let unknown = record.documents.get(*key).is_none_or(|it| it.deleted_at.is_some());
-        same_place && unknown
+        same_place && !record.documents.contains_key(*key)
     });
     let suspects = nameless.chain(renamed.map(|(_, claim)| claim));
     let mistakes: Vec<_> =
