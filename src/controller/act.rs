@@ -19,6 +19,7 @@ use crate::model::change::{ChangeId, Intent};
 use crate::model::decision::Decision;
 use crate::model::memory::Trust;
 use crate::model::observation::{Replica, ReplicaId, ReplicaPhase, Snapshot};
+use crate::telemetry::chain;
 use crate::telemetry::event::Event;
 use crate::units::{Duration, Timestamp};
 
@@ -383,17 +384,4 @@ fn start(
 
 fn actuator(policy: &Policy) -> &'static str {
     policy.entry.policy.as_ref().and_then(|it| it.spec.target.as_ref()).map_or("none", |it| it.kind())
-}
-
-/// An error with all its causes, as one line.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -27,6 +27,7 @@ use crate::model::observation::Snapshot;
 use crate::store::StopFile;
 use crate::store::memory::MemoryStore;
 use crate::store::sidecar::Sidecars;
+use crate::telemetry::chain;
 use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use crate::units::{Duration, Timestamp};
@@ -98,7 +99,7 @@ impl Parts {
                 (snapshot, self.constraints(policy, seen, bound.spec.bounds.max(), now))
             }
             Err(error) => {
-                let obstacle = Obstacle { reason: error.reason(), message: act::chain(&error) };
+                let obstacle = Obstacle { reason: error.reason(), message: chain(&error) };
                 policy.failed_looks = policy.failed_looks.saturating_add(1);
                 let unreadable = Some(obstacle.reason);
                 policy.obstacle = Some(obstacle);

@@ -26,6 +26,7 @@ use crate::store::lock::StateLock;
 use crate::store::memory::MemoryStore;
 use crate::store::sidecar::Sidecars;
 use crate::store::watch::Watcher;
+use crate::telemetry::chain;
 use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use config::{Config, Listen};
@@ -128,5 +129,5 @@ async fn serve(config: &Config, services: Services, tasks: &TaskTracker) {
 }
 
 fn failed(error: &dyn std::error::Error) {
-    tracing::error!(error = crate::controller::act::chain(error), "no listener; control goes on without it");
+    tracing::error!(error = chain(error), "no listener; control goes on without it");
 }

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::durable::{Durability, replace, sync_folder};
 use crate::model::key::PolicyKey;
+use crate::telemetry::chain;
 use crate::units::{Duration, Timestamp};
 
 /// How long the memory of a deleted policy is kept: a policy of the same name gets it back.
@@ -189,10 +190,6 @@ impl<M: Serialize + DeserializeOwned> MemoryStore<M> {
 fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<Envelope<M>, Damage> {
     let version = serde_json::from_slice::<Envelope<IgnoredAny>>(bytes)?.version;
     if version == VERSION { Ok(serde_json::from_slice(bytes)?) } else { Err(Damage::Version(version)) }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
 /// The key itself for every name that a policy can have; anything else is escaped.

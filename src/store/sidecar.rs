@@ -17,6 +17,7 @@ use super::PolicyEntry;
 use crate::api::API_VERSION;
 use crate::api::status::{ScalingPolicyStatus, Status, StatusMetadata};
 use crate::model::key::PolicyKey;
+use crate::telemetry::chain;
 use crate::units::Timestamp;
 use file::{Folders, Parents, Root};
 
@@ -98,7 +99,7 @@ impl Sidecars {
         }
         state.sidecars.remove(&file);
         if let Err(error) = self.folders.remove(&file) {
-            tracing::warn!(file, error = %error.chain(), "a sidecar cannot be removed");
+            tracing::warn!(file, error = chain(&error), "a sidecar cannot be removed");
         }
     }
 
@@ -111,7 +112,7 @@ impl Sidecars {
         let mut trouble = None;
         match self.folders.write(file, render(&statuses).as_bytes()) {
             Ok(()) => sidecar.written = Some((now, statuses)),
-            Err(error) => trouble = Some(error.chain()),
+            Err(error) => trouble = Some(chain(&error)),
         }
         if let Some(error) = trouble.as_ref().filter(|it| sidecar.trouble.as_ref() != Some(it)) {
             tracing::warn!(file, %error, "a sidecar cannot be written");

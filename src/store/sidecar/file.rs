@@ -1,7 +1,6 @@
 //! The files of the sidecars: where they stand, and whose they are.
 
 use std::collections::BTreeSet;
-use std::error::Error as _;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::durable::{Durability, read_regular, replace};
 use super::super::folder::MAX_DEPTH;
+use crate::telemetry::chain;
 
 /// The kind of the documents in a sidecar.
 pub const KIND: &str = "ScalingPolicyStatus";
@@ -62,13 +62,6 @@ pub enum SidecarError {
         /// What went wrong.
         source: io::Error,
     },
-}
-
-impl SidecarError {
-    /// The error with its source, in one line.
-    pub fn chain(&self) -> String {
-        self.source().map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
-    }
 }
 
 /// Whose a file is.
@@ -129,7 +122,7 @@ impl Folders {
             for path in sidecars_below(root, MAX_DEPTH) {
                 let is_living = path.strip_prefix(root).is_ok_and(|path| living.contains(path));
                 if !is_living && let Err(error) = remove_ours(&path) {
-                    tracing::warn!(error = %error.chain(), "an old sidecar stays");
+                    tracing::warn!(error = chain(&error), "an old sidecar stays");
                 }
             }
         }
