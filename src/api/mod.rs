@@ -20,6 +20,7 @@ pub mod secret;
 pub mod status;
 pub mod target;
 pub mod target_metric;
+pub mod trend_metric;
 pub mod validate;
 
 use std::collections::BTreeMap;

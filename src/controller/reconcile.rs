@@ -10,6 +10,7 @@ use tracing::Instrument;
 
 use super::act;
 use super::bind::{Actuators, Binding, Bound};
+use super::forecast::Forecasts;
 use super::observe::{self, Usage};
 use super::record;
 use super::state::{Durable, Policy};
@@ -56,6 +57,8 @@ pub struct Parts {
     pub growth: Arc<Semaphore>,
     /// How the end of an action wakes its policy.
     pub wakes: mpsc::Sender<Wake>,
+    /// What forecasts share.
+    pub forecasts: Forecasts,
     /// Makes ids of changes unique within a millisecond.
     pub changes: AtomicU64,
 }
@@ -92,8 +95,11 @@ impl Parts {
             Ok(mut seen) => {
                 policy.failed_looks = 0;
                 let replicas = std::mem::take(&mut seen.replicas);
-                let snapshot =
+                let mut snapshot =
                     observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
+                if let Some(foresight) = &mut policy.foresight {
+                    snapshot.forecast = Some(foresight.look().await);
+                }
                 act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
                 (snapshot, self.constraints(policy, seen, bound.spec.bounds.max(), now))
@@ -109,6 +115,9 @@ impl Parts {
 
         let held = policy.durable.memory.hold.is_some();
         let decision = decide(&bound.spec, &mut policy.durable.memory, &snapshot, &constraints, now);
+        if evaluation && let Some(foresight) = &mut policy.foresight {
+            foresight.evaluated(&policy.entry.key, &bound.spec, &decision, &self.forecasts);
+        }
         if held && policy.durable.memory.hold.is_none() {
             self.events.emit(&Event::HoldEnded { policy: policy.key().clone() });
         }

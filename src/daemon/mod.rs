@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::Admin;
 use crate::clock::Clock;
+use crate::controller::forecast::Forecasts;
 use crate::controller::reconcile::Parts;
 use crate::controller::{CONCURRENT_GROWTH, Controller};
 use crate::http::Services;
@@ -94,6 +95,7 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         metrics,
         growth: Arc::new(Semaphore::new(CONCURRENT_GROWTH)),
         wakes,
+        forecasts: Forecasts::default(),
         changes: AtomicU64::new(0),
     };
     let watcher = Watcher::new(config.poll);

@@ -14,6 +14,7 @@ use crate::api::behavior::{FallbackBehavior, Step};
 use crate::api::effective::{Name, Spec};
 use crate::api::status::{Action, NextAllowed, Stage};
 use crate::model::decision::{Decision, Drifted, Limitation, Line, Note, Sight, Why};
+use crate::model::forecast::Forecast;
 use crate::model::memory::{Memory, Purpose};
 use crate::model::observation::{ReplicaId, Snapshot};
 use crate::units::{Bounds, Timestamp};
@@ -138,6 +139,37 @@ impl Draft {
         }
     }
 
+    pub(super) fn foresee(&mut self, spec: &Spec, found: &Recommendations, known: Option<&Forecast>) {
+        let Some(forecast) = &spec.forecast else { return };
+        if let Some(floor) = &found.floor {
+            if let Why::Forecast { value, .. } = floor.why {
+                self.metrics.push((forecast.shown.clone(), value));
+            }
+            self.say(Stage::Recommend, Some(floor.replicas), Note::Forecast(floor.why.clone()));
+        } else if let Some(Forecast::Learning { has, needs }) = known {
+            self.say(Stage::Recommend, None, Note::Learning { has: *has, needs: *needs });
+        }
+    }
+
+    /// Lays the forecast's floor under what `of` others want. Never lowers.
+    fn lay_floor(&mut self, floor: Option<&Proposal>, of: u32) {
+        let Some(floor) = floor.filter(|it| it.replicas > self.wanted) else { return };
+        self.recommended = self.recommended.max(floor.replicas);
+        if floor.replicas <= self.from {
+            return self.keep_back(
+                Stage::Combine,
+                floor.replicas,
+                Some(Limitation::Forecast(floor.replicas)),
+            );
+        }
+        self.wanted = floor.replicas;
+        self.why = floor.why.clone();
+        self.limited_by = None;
+        if of > 0 {
+            self.say(Stage::Combine, Some(floor.replicas), Note::Largest { of: of.saturating_add(1) });
+        }
+    }
+
     /// Fallback and combine: several recommendations become one.
     pub(super) fn combine(&mut self, spec: &Spec, found: &mut Recommendations) -> Shrinking {
         let blind = fallback::blind(spec, found);
@@ -161,7 +193,10 @@ impl Draft {
         };
         let of = u32::try_from(proposals.len()).unwrap_or(u32::MAX);
         let Some(largest) = combine::largest(&proposals).cloned() else {
-            self.say(Stage::Combine, Some(self.from), Note::NoOpinion);
+            if found.floor.as_ref().is_none_or(|it| it.replicas <= self.from) {
+                self.say(Stage::Combine, Some(self.from), Note::NoOpinion);
+            }
+            self.lay_floor(found.floor.as_ref(), of);
             return shrinking;
         };
         self.recommended = largest.replicas;
@@ -172,6 +207,7 @@ impl Draft {
         let (replicas, limitation) =
             combine::shrink(largest.replicas, self.from, shrinking, written_step(spec));
         self.keep_back(Stage::Combine, replicas, limitation);
+        self.lay_floor(found.floor.as_ref(), of);
         shrinking
     }
 
@@ -192,15 +228,20 @@ impl Draft {
         }
         let first_seen = memory.first_seen.unwrap_or(now);
         let work = Work { activity, last_active: memory.last_active, first_seen };
-        let gate = activate::activate(self.wanted, self.from, self.bounds.min(), idle, work, resting, now);
+        let usual = activate::activate(self.wanted, self.from, self.bounds.min(), idle, work, resting, now);
+        let floor = found.floor.as_ref();
+        let gate = floor
+            .map_or(usual, |it| activate::above_floor(usual, self.wanted, it.replicas, self.bounds.min()));
         match gate {
             Gate::Pass(replicas) => self.wanted = replicas,
             Gate::Stay(replicas) => self.wanted = replicas,
             Gate::Wake(replicas) => {
                 self.wanted = replicas;
                 self.recommended = replicas;
-                if !self.fallback {
-                    self.why = Why::Active;
+                match floor.filter(|_| gate != usual) {
+                    Some(floor) => self.why = floor.why.clone(),
+                    None if self.fallback => {}
+                    None => self.why = Why::Active,
                 }
                 self.say(Stage::Activate, Some(replicas), Note::Activation(self.why.clone()));
             }

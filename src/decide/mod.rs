@@ -11,12 +11,14 @@ pub mod combine;
 mod draft;
 pub mod drift;
 pub mod fallback;
+pub mod forecast;
 pub mod gate;
 pub mod limit;
 pub mod observe;
 pub mod recommend;
 pub mod schedule;
 pub mod stabilize;
+pub mod trend;
 pub mod verify;
 pub mod victims;
 
@@ -80,7 +82,7 @@ pub fn decide(
         memory.turned_off(now);
         return draft.finish(Why::TurnedOff, memory, spec, now);
     }
-    let readings = observe::readings(spec, snapshot, now);
+    let readings = observe::readings(spec, memory, snapshot, now);
     draft.read(spec, &readings);
     let drift = if mode == Mode::Observe {
         memory.desired = Some(from);
@@ -96,6 +98,7 @@ pub fn decide(
 
     let mut found = recommend::recommend(spec, memory, snapshot, &readings, from, followed.ready, now);
     draft.recommended_by(spec, &found);
+    draft.foresee(spec, &found, snapshot.forecast.as_ref());
     let shrinking = draft.combine(spec, &mut found);
     let gate = draft.activate(spec, memory, &readings, &found, shrinking, now);
     draft.stabilize(spec, memory, gate, snapshot.evaluation, now);

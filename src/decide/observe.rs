@@ -2,9 +2,11 @@
 //! older than `warmUp`.
 
 use super::schedule::is_active;
+use super::trend;
 use crate::api::effective::{Metric, Origin, Spec};
 use crate::api::metric::{MetricSource, WhenAbsent};
 use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
+use crate::model::memory::Memory;
 use crate::model::observation::{Health, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
 use crate::strategies::target_tracking::Measured;
 use crate::units::{Duration, Timestamp};
@@ -52,12 +54,19 @@ impl Reading {
     }
 }
 
-/// A reading for each of the spec's metrics, in their order.
+/// A reading for each of the spec's metrics, in their order. An evaluation moves the memory of trends on.
 #[must_use]
-pub fn readings(spec: &Spec, snapshot: &Snapshot, now: Timestamp) -> Vec<Reading> {
-    let mut readings = Vec::with_capacity(spec.metrics.len());
-    for metric in &spec.metrics {
-        let reading = read(metric, spec, snapshot, &readings, now);
+pub fn readings(spec: &Spec, memory: &mut Memory, snapshot: &Snapshot, now: Timestamp) -> Vec<Reading> {
+    trend::forget_unused(spec, memory);
+    let mut readings: Vec<Reading> = Vec::with_capacity(spec.metrics.len());
+    for (index, metric) in spec.metrics.iter().enumerate() {
+        if let Origin::Trend { of, .. } = metric.origin
+            && snapshot.evaluation
+            && let Some(base) = readings.get(of.0)
+        {
+            trend::note(spec, memory, of, *base, index, now);
+        }
+        let reading = read(metric, spec, memory, snapshot, &readings, now);
         readings.push(reading);
     }
     readings
@@ -85,8 +94,15 @@ pub fn reported(source: Option<&MetricSource>, answer: Option<f64>) -> Observati
     }
 }
 
-fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], now: Timestamp) -> Reading {
-    if matches!(metric.origin, Origin::Target(_)) && snapshot.current() == 0 {
+fn read(
+    metric: &Metric,
+    spec: &Spec,
+    memory: &Memory,
+    snapshot: &Snapshot,
+    before: &[Reading],
+    now: Timestamp,
+) -> Reading {
+    if is_of_target(metric, spec) && snapshot.current() == 0 {
         return Reading::NotApplicable;
     }
     if let Some(observed) = snapshot.metrics.get(&*metric.name) {
@@ -103,6 +119,11 @@ fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], n
             let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
             aggregate(*metric, snapshot, readiness, now)
         }
+        Origin::Trend { of, kind } => {
+            let base = before.get(of.0).copied().unwrap_or(Reading::Missing);
+            let recent = spec.metrics.get(of.0).and_then(|it| memory.trends.get(&*it.name));
+            trend::reading(*kind, recent, base, now)
+        }
         Origin::Formula(formula) => {
             let of = |index: usize| before.get(formula.reads.get(index)?.0).copied();
             let growing = formula.expr.eval_number(&|index| of(index)?.for_growing());
@@ -113,6 +134,17 @@ fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], n
                 (None, _) => excuse(formula.reads.iter().filter_map(|it| before.get(it.0)).copied()),
             }
         }
+    }
+}
+
+/// Is it measured of the target's replicas, now or over the last minutes? Without a replica it says nothing.
+fn is_of_target(metric: &Metric, spec: &Spec) -> bool {
+    match metric.origin {
+        Origin::Target(_) => true,
+        Origin::Trend { of, .. } => {
+            spec.metrics.get(of.0).is_some_and(|it| matches!(it.origin, Origin::Target(_)))
+        }
+        Origin::Source | Origin::Cron(_) | Origin::Formula(_) => false,
     }
 }
 

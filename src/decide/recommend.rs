@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::forecast;
 use super::observe::{self, Readiness, Reading};
 use crate::api::behavior::When;
 use crate::api::effective::{CompiledRule, DirectionSpec, Goal, MetricIndex, Origin, Spec, Test, TrackSpec};
@@ -72,6 +73,8 @@ pub struct Recommendations {
     pub track_lacking: bool,
     /// How many entries of `track` have lacked their metric for more than `afterFailures` evaluations.
     pub blind_tracks: usize,
+    /// The floor that the forecast lays under all of them. It is no proposal: it has no say in shrinking.
+    pub floor: Option<Proposal>,
 }
 
 /// What all recommenders would like for a workload of `from` replicas. Moves `consecutive`, `failures` and
@@ -114,7 +117,22 @@ pub fn recommend(
         result.track_lacking |= reading.is_failure() || (whole && matches!(reading, Reading::Partial(_)));
         result.blind_tracks += usize::from(blind(&[track.metric], spec, memory));
     }
+    result.floor = floor(spec, snapshot, from, now);
     result
+}
+
+fn floor(spec: &Spec, snapshot: &Snapshot, from: u32, now: Timestamp) -> Option<Proposal> {
+    let forecast = spec.forecast.as_ref().filter(|it| from > 0 || it.wakes)?;
+    let floor = forecast::floor(forecast, snapshot.forecast.as_ref(), now)?;
+    let why = Why::Forecast {
+        metric: spec.metrics.get(forecast.metric.0)?.name.clone(),
+        value: floor.value,
+        horizon: forecast.horizon,
+        model: floor.model,
+        confidence: forecast.confidence,
+        replicas: floor.replicas,
+    };
+    Some(Proposal { replicas: floor.replicas, why })
 }
 
 /// A step is taken once for each evaluation: its own new replicas wake passes, on rules that still hold.

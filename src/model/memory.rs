@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{ChangeId, Intent};
 use super::observation::ReplicaId;
+use super::trend::Recent;
 use crate::api::policy::Mode;
 use crate::units::{Duration, Timestamp};
 
@@ -47,6 +48,8 @@ pub struct Memory {
     pub failures: BTreeMap<String, u32>,
     /// Points of `within` rules, by the rule's text.
     pub points: BTreeMap<String, VecDeque<Point>>,
+    /// Recent values of metrics whose trend is asked for, by full name.
+    pub trends: BTreeMap<String, Recent>,
     /// Recommendations that may still be the highest of their window, oldest first, falling.
     pub highs: VecDeque<Past>,
     /// Recommendations that may still be the lowest of their window, oldest first, rising.

@@ -2,6 +2,8 @@
 
 pub mod change;
 pub mod key;
+pub mod trend;
+pub mod forecast;
 pub mod observation;
 pub mod memory;
 pub mod decision;

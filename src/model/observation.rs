@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::change::ChangeId;
+use super::forecast::Forecast;
 use crate::units::Timestamp;
 
 /// All that one pass saw.
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub current: Option<u32>,
     /// Values by full name: `queue.backlog`, `latency`; also `cpu.avg` where a trace gives it.
     pub metrics: BTreeMap<String, Observation>,
+    /// What is known of the future, where the policy asks for it.
+    pub forecast: Option<Forecast>,
     /// Whether this pass is an evaluation on the policy's interval, which moves counters.
     pub evaluation: bool,
 }

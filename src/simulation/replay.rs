@@ -16,6 +16,7 @@ use crate::api::status::{Action, TrailLine};
 use crate::decide::{Constraints, decide};
 use crate::model::decision::{Decision, Line};
 use crate::model::memory::{Memory, Purpose};
+use crate::strategies::forecast::{Forecaster, Question};
 use crate::units::{Bounds, Timestamp};
 
 /// A policy on its way through a trace.
@@ -24,6 +25,7 @@ pub struct Replay {
     spec: Spec,
     memory: Memory,
     before: Option<Before>,
+    forecaster: Option<Forecaster>,
     /// Metrics that had no value yet, of those that the trace has to give.
     wanting: Vec<Name>,
 }
@@ -45,18 +47,24 @@ impl Replay {
     pub fn new(spec: Spec) -> Self {
         let given = spec.metrics.iter().filter(|it| matches!(it.origin, Origin::Source | Origin::Target(_)));
         let wanting = given.map(|it| it.name.clone()).collect();
-        Self { spec: Spec { mode: Mode::Auto, ..spec }, memory: Memory::default(), before: None, wanting }
+        let forecaster = Question::of(&spec).map(Forecaster::new);
+        let spec = Spec { mode: Mode::Auto, ..spec };
+        Self { spec, memory: Memory::default(), before: None, forecaster, wanting }
     }
 
     /// What the policy decides at this row. Rows come in their order.
     pub fn decide(&mut self, row: &Row) -> Decision {
         let current = self.current(row);
         self.follow(row, current);
-        let snapshot = scene::snapshot(&self.spec, row, current);
+        let mut snapshot = scene::snapshot(&self.spec, row, current);
+        snapshot.forecast = self.forecaster.as_mut().map(|it| it.prediction(row.at));
         self.memory.desired = Some(current);
         let decision = decide(&self.spec, &mut self.memory, &snapshot, &Constraints::default(), row.at);
         if !self.wanting.is_empty() {
             self.wanting.retain(|it| !decision.metrics.iter().any(|(name, _)| name == it));
+        }
+        if let Some(forecaster) = &mut self.forecaster {
+            forecaster.learn(&self.spec, &decision);
         }
         let Decision { from, desired, purpose, .. } = decision;
         self.before = Some(Before { at: row.at, from, desired, purpose, told: row.scaled.is_some() });

@@ -21,7 +21,13 @@ const ALL: f64 = 100.0;
 pub fn snapshot(spec: &Spec, row: &Row, current: u32) -> Snapshot {
     let listed = row.replicas.iter().flatten().zip(1..);
     let replicas = listed.map(|(it, number)| replica(spec, it, number, row.at)).collect();
-    Snapshot { replicas, current: Some(current), metrics: metrics(spec, row), evaluation: true }
+    Snapshot {
+        replicas,
+        current: Some(current),
+        metrics: metrics(spec, row),
+        forecast: None,
+        evaluation: true,
+    }
 }
 
 fn metrics(spec: &Spec, row: &Row) -> BTreeMap<String, Observation> {

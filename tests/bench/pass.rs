@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
 use docktor::clock::Clock;
+use docktor::controller::forecast::Forecasts;
 use docktor::controller::reconcile::Parts;
 use docktor::controller::state::Policy;
 use docktor::model::key::PolicyKey;
@@ -122,6 +123,7 @@ fn parts(policies: &Path, state: &Path, clock: Clock, world: &Arc<World>, store:
         metrics,
         wakes,
         growth: Arc::new(tokio::sync::Semaphore::new(8)),
+        forecasts: Forecasts::default(),
         changes: AtomicU64::new(0),
     }
 }

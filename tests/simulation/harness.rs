@@ -12,6 +12,7 @@ use docktor::api::policy::Mode;
 use docktor::api::status::Status;
 use docktor::clock::Clock;
 use docktor::controller::Controller;
+use docktor::controller::forecast::{Forecasts, NoPast, Past};
 use docktor::controller::reconcile::Parts;
 use docktor::model::key::PolicyKey;
 use docktor::store::Store;
@@ -60,18 +61,24 @@ pub struct Loop {
     pub world: Arc<World>,
     admin: Admin,
     controller: JoinHandle<()>,
+    past: Arc<dyn Past>,
     story: Vec<String>,
 }
 
 impl Loop {
     /// A controller over `replicas` replicas and one policy.
     pub async fn start(replicas: u32, policy: &str) -> Self {
+        Self::start_with(replicas, policy, Arc::new(NoPast)).await
+    }
+
+    /// The same, where the time before is known.
+    pub async fn start_with(replicas: u32, policy: &str, past: Arc<dyn Past>) -> Self {
         let clock = Clock::starting_at("2026-11-22T06:00:00Z".parse().expect("a time"));
         let folders = TempDir::new().expect("a folder");
         std::fs::create_dir(folders.path().join("policies")).expect("a folder");
         let world = World::new(clock, replicas);
-        let (admin, controller) = begin(&folders, clock, &world);
-        let run = Self { folders, clock, world, admin, controller, story: Vec::new() };
+        let (admin, controller) = begin(&folders, clock, &world, &past);
+        let run = Self { folders, clock, world, admin, controller, past, story: Vec::new() };
         run.write("web.yaml", policy);
         let mut run = run;
         run.kill_and_start_again().await;
@@ -110,7 +117,7 @@ impl Loop {
     pub async fn kill_and_start_again(&mut self) {
         self.controller.abort();
         let _ = (&mut self.controller).await;
-        (self.admin, self.controller) = begin(&self.folders, self.clock, &self.world);
+        (self.admin, self.controller) = begin(&self.folders, self.clock, &self.world, &self.past);
         self.pass(Duration::from_secs(5)).await;
     }
 
@@ -165,7 +172,12 @@ fn web() -> PolicyKey {
     PolicyKey::new("web")
 }
 
-fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHandle<()>) {
+fn begin(
+    folders: &TempDir,
+    clock: Clock,
+    world: &Arc<World>,
+    past: &Arc<dyn Past>,
+) -> (Admin, JoinHandle<()>) {
     let (policies, state) = (folders.path().join("policies"), folders.path().join("state"));
     let metrics = Arc::new(Metrics::new("test"));
     let memories = MemoryStore::open(&state).expect("a state folder");
@@ -185,6 +197,7 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         metrics,
         growth: Arc::new(Semaphore::new(8)),
         wakes,
+        forecasts: Forecasts::new(Arc::clone(past)),
         changes: AtomicU64::new(0),
     };
     let watcher = Watcher::new(Some(Duration::from_secs(2)));

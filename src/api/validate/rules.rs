@@ -7,6 +7,7 @@ use super::metrics::Names;
 use crate::api::behavior::{Direction, Limit, Rule, Step, Track, Within};
 use crate::api::path::Path;
 use crate::api::read::hint::shorten;
+use crate::api::trend_metric;
 use crate::units::Duration;
 
 /// Longest period of a limit; changes are remembered that long.
@@ -167,7 +168,8 @@ pub(super) fn track(tracks: &[Track], names: &Names<'_>, path: &Path, findings: 
             }
             _ => {}
         }
-        if track.average_value.is_some() && track.metric.ends_with(".utilization") {
+        let base = trend_metric::parse(&track.metric).map_or(track.metric.clone(), |(base, _)| base);
+        if track.average_value.is_some() && base.ends_with(".utilization") {
             let message = "a utilization is an average already; write `target`";
             findings.add(path.key("averageValue"), message);
         }

@@ -8,6 +8,7 @@ mod text;
 use std::sync::Arc;
 
 use super::change::Intent;
+use super::forecast::Model;
 use super::memory::Purpose;
 use super::observation::ReplicaId;
 use crate::api::behavior::Op;
@@ -116,6 +117,21 @@ pub enum Why {
         /// Per replica or not.
         per_replica: bool,
     },
+    /// The forecast lays a floor.
+    Forecast {
+        /// The metric's name.
+        metric: Arc<str>,
+        /// The highest value to be reckoned with up to the horizon.
+        value: f64,
+        /// How far ahead that looks.
+        horizon: Duration,
+        /// What made the prediction.
+        model: Model,
+        /// Share of the futures that the value covers.
+        confidence: f64,
+        /// As many replicas as can take it.
+        replicas: u32,
+    },
     /// Metrics cannot be read, and the policy says how many replicas it then wants.
     Fallback,
     /// There is work, and nothing runs.
@@ -182,6 +198,8 @@ pub enum Limitation {
     ScaleDownLimit,
     /// `scaleDown.step`.
     ScaleDownStep,
+    /// What is to come needs so many.
+    Forecast(u32),
     /// `scaleDown.rules` do not hold.
     ScaleDownRules,
     /// Metrics are missing.
@@ -258,6 +276,15 @@ pub enum Note {
     },
     /// Target tracking.
     Tracked(Why),
+    /// The floor that the forecast lays.
+    Forecast(Why),
+    /// The forecast has not seen enough yet.
+    Learning {
+        /// So much of the past is known.
+        has: Duration,
+        /// So much must be.
+        needs: Duration,
+    },
     /// Nobody has an opinion.
     NoOpinion,
     /// The fallback applies.

@@ -49,6 +49,14 @@ impl fmt::Display for Why {
                 let each = if *per_replica { " per replica" } else { "" };
                 write!(f, "{metric} {}, target {}{each}", Short(*value), Short(*target))
             }
+            Self::Forecast { metric, value, horizon, model, confidence, replicas } => {
+                let (value, percent) = (Short(*value), Short(confidence * 100.0));
+                let s = if *replicas == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "forecast: {metric} reaches {value} within {horizon} ({model}, {percent} %): {replicas} replica{s}"
+                )
+            }
             Self::Fallback => f.write_str("metrics cannot be read, the fallback decides"),
             Self::Active => f.write_str("there is work and nothing runs"),
             Self::Idle(after) => write!(f, "no work for {after}"),
@@ -77,6 +85,7 @@ impl fmt::Display for Limitation {
             Self::ScaleUpLimit => f.write_str("scaleUp.limits"),
             Self::ScaleDownLimit => f.write_str("scaleDown.limits"),
             Self::ScaleDownStep => f.write_str("scaleDown.step"),
+            Self::Forecast(replicas) => write!(f, "the forecast, which needs {replicas}"),
             Self::ScaleDownRules => f.write_str("scaleDown.rules do not hold"),
             Self::MissingMetrics => f.write_str("metrics are missing, so nothing goes down"),
             Self::ScaleUpCooldown(until) => write!(f, "scaleUp.cooldown until {until}"),
@@ -114,10 +123,15 @@ impl fmt::Display for Note {
                 Ok(())
             }
             Self::Missing(metric) => write!(f, "{metric} is missing"),
-            Self::Fired(why) | Self::Tracked(why) | Self::Activation(why) | Self::Bound(why) => {
+            Self::Fired(why)
+            | Self::Tracked(why)
+            | Self::Forecast(why)
+            | Self::Activation(why)
+            | Self::Bound(why) => {
                 write!(f, "{why}")
             }
             Self::NotYet { times, needed } => write!(f, "rules hold, {times} of {needed} in a row"),
+            Self::Learning { has, needs } => write!(f, "forecast: learning, has {has} of {needs}"),
             Self::NoOpinion => f.write_str("no opinion"),
             Self::Fallback => f.write_str("metrics cannot be read, the fallback decides"),
             Self::Largest { of } => write!(f, "the largest of {of}"),
