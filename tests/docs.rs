@@ -157,6 +157,23 @@ fn collect_fields(schema: &serde_json::Value, fields: &mut BTreeSet<String>) {
 }
 
 #[test]
+fn every_trend_and_model_is_described() {
+    let page = text("docs/metrics.md");
+    for kind in docktor::api::trend_metric::TrendKind::ALL {
+        assert!(page.contains(&format!("`{}`", kind.suffix())), "docs/metrics.md lacks {kind:?}");
+    }
+    let page = text("docs/policy.md");
+    for model in variants("src/model/forecast.rs", "Model") {
+        let word = match model.as_str() {
+            "SeasonalNaive" => "seasonal-naive",
+            "HoltWinters" => "holt-winters",
+            other => &other.to_lowercase(),
+        };
+        assert!(page.contains(&format!("| `{word}` |")), "docs/policy.md lacks {word}");
+    }
+}
+
+#[test]
 fn every_route_is_described() {
     let page = text("docs/api.md");
     let source = text("src/http/openapi.rs");

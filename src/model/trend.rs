@@ -13,8 +13,9 @@ const KEPT: Duration = Duration::from_secs(15 * 60);
 const BUCKET: Duration = Duration::from_secs(10);
 /// Most buckets: those of [`KEPT`].
 const MAX_BUCKETS: usize = 90;
-/// Intervals without a value after which a window begins anew.
+/// After so many intervals without a value, and no less than so long, a window begins anew.
 const MISSED_INTERVALS: i64 = 3;
+const MISSED_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// The values of one metric at the evaluations of the last fifteen minutes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -90,7 +91,7 @@ impl Recent {
                 }
             }
         }
-        let longest = interval.as_millis().saturating_mul(MISSED_INTERVALS);
+        let longest = interval.as_millis().saturating_mul(MISSED_INTERVALS).max(MISSED_TIME.as_millis());
         let goes_on = self.last.is_some_and(|last| at.since(last).as_millis() <= longest);
         self.since = self.since.filter(|_| goes_on).or(Some(at));
         self.last = Some(at);
@@ -196,10 +197,9 @@ mod tests {
     fn a_window_is_covered_once_there_were_values_for_all_of_it_without_a_break() {
         let whole = of((0..=30).map(|n| (n * 10, 1.0)));
         assert!(whole.covers(FIVE_MINUTES, at(300)) && !whole.covers(FIVE_MINUTES, at(299)));
-        let broken = of((0..=30).filter(|n| !(10..14).contains(n)).map(|n| (n * 10, 1.0)));
-        assert!(!broken.covers(FIVE_MINUTES, at(300)));
-        let missed_two = of((0..=30).filter(|n| !(10..12).contains(n)).map(|n| (n * 10, 1.0)));
-        assert!(missed_two.covers(FIVE_MINUTES, at(300)));
+        let with_a_break = |length| of((0..=60).filter(|n| !(1..length).contains(n)).map(|n| (n * 10, 1.0)));
+        assert!(with_a_break(30).covers(FIVE_MINUTES, at(590)), "five minutes are no break");
+        assert!(!with_a_break(31).covers(FIVE_MINUTES, at(600)), "more than that is one");
     }
 
     #[test]

@@ -42,7 +42,9 @@ fn metrics(spec: &Spec, row: &Row) -> BTreeMap<String, Observation> {
     }
     if !row.failed.is_empty() {
         for metric in &spec.metrics {
-            if row.failed.iter().any(|it| it == source_name(&metric.name)) {
+            // Of a trend it is the metric itself that could not be read.
+            let observed = !matches!(metric.origin, Origin::Trend { .. });
+            if observed && row.failed.iter().any(|it| it == source_name(&metric.name)) {
                 metrics.insert(metric.name.to_string(), Observation::Failed);
             }
         }

@@ -69,6 +69,11 @@ pub(super) fn check(spec: &PolicySpec, form: Form, path: &Path, findings: &mut F
     if let Some(it) = &spec.forecast {
         names.check(&it.metric, &path.key("forecast").key("metric"), findings);
         forecast(it, spec.interval, &path.key("forecast"), findings);
+        if form == Form::Whole && spec.replicas.is_none() && spec.resources.is_some() {
+            let message =
+                "a forecast raises the number of replicas, and there are no `replicas` here; take it out";
+            findings.add_after(path.key("forecast"), message, vec![path.key("replicas")]);
+        }
     }
     if let Some(it) = &spec.fallback {
         fallback(it, spec.replicas.as_ref(), form, path, findings);

@@ -38,11 +38,14 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    /// The `ahead` values that follow `past`. `None` where the model says nothing.
+    /// The `ahead` values that follow `past`; the baseline's where the model says nothing. `None` where even that has
+    /// less than a season.
     #[must_use]
     pub fn predict(&self, past: &[f64], period: usize, ahead: usize) -> Option<Vec<f64>> {
         let paths = paths(self.model, self.smoothing, past, period, &[past.len()], ahead);
-        paths?.pop().filter(|it| it.len() == ahead && it.iter().all(|value| value.is_finite()))
+        let sound = |it: &Vec<f64>| it.len() == ahead && it.iter().all(|value| value.is_finite());
+        let path = paths.and_then(|mut it| it.pop()).filter(sound);
+        path.or_else(|| seasonal_naive::predict(past, period, ahead))
     }
 
     /// How much more than expected is to be reckoned with at that lead time, for `confidence`: the value that this
