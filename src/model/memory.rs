@@ -46,8 +46,8 @@ pub struct Memory {
     pub consecutive: Counters,
     /// Evaluations in a row in which a metric could not be had, by its full name.
     pub failures: BTreeMap<String, u32>,
-    /// Points of `within` rules, by the rule's text.
-    pub points: BTreeMap<String, VecDeque<Point>>,
+    /// What `within` rules saw, in the order of the spec's bands.
+    pub bands: Vec<Band>,
     /// Recent values of metrics whose trend is asked for, by full name.
     pub trends: BTreeMap<String, Recent>,
     /// Recommendations that may still be the highest of their window, oldest first, falling.
@@ -90,6 +90,16 @@ pub struct Counters {
     pub up: u32,
     /// Of scaleDown.
     pub down: u32,
+}
+
+/// What a `within` rule saw.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Band {
+    /// The rule's text.
+    pub rule: String,
+    /// Its points, oldest first.
+    pub points: VecDeque<Point>,
 }
 
 /// Whether a metric lay in its band at one evaluation.
