@@ -80,9 +80,16 @@ pub fn reported(source: Option<&MetricSource>, answer: Option<f64>) -> Observati
         Some(value) => return Observation::Value(value),
     };
     match stand_in {
-        Some(WhenAbsent::Zero) => Observation::Value(0.0),
+        Some(WhenAbsent::Zero) => Observation::Value(or_zero(answer)),
         Some(WhenAbsent::Missing) | None => Observation::Missing,
     }
+}
+
+/// What KEDA takes an answer for, and docktor where a source says `Zero`: NaN, infinity, a number below zero, and no
+/// answer at all are 0.
+#[must_use]
+pub fn or_zero(answer: Option<f64>) -> f64 {
+    answer.filter(|it| it.is_finite() && *it >= 0.0).unwrap_or(0.0)
 }
 
 fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], now: Timestamp) -> Reading {

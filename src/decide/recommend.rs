@@ -10,6 +10,7 @@ use crate::model::memory::{Memory, Point};
 use crate::model::observation::Snapshot;
 use crate::strategies::step;
 use crate::strategies::target_tracking::{self, Tolerance};
+use crate::strategies::threshold::{self, Band};
 use crate::units::{Duration, Timestamp};
 
 /// Most points that a `within` rule looks at.
@@ -140,10 +141,8 @@ pub fn test(
     let value = |metric: MetricIndex| known(readings, metric, way);
     let holds = match &rule.test {
         Test::Compare { metric, op, value: threshold } => value(*metric).map(|it| op.holds(it, *threshold)),
-        Test::Within { metric, points: needed, .. } => value(*metric).map(|_| {
-            let inside = points.map_or(0, |it| it.iter().filter(|it| it.inside).count());
-            inside >= *needed as usize
-        }),
+        Test::Within { metric, points: needed, .. } => value(*metric)
+            .map(|_| threshold::enough(points.into_iter().flatten().map(|it| it.inside), *needed)),
         Test::Expr(formula) => formula.expr.eval_condition(&|index| value(*formula.reads.get(index)?)),
     };
     match holds {
@@ -354,12 +353,8 @@ fn note_points(spec: &Spec, memory: &mut Memory, readings: &[Reading], now: Time
         let Test::Within { metric, lower, upper, points } = rule.test else { continue };
         let Some(value) = readings.get(metric.0).and_then(|it| it.for_growing()) else { continue };
         let most = points_kept(points, spec.window, spec.interval);
-        note_point(
-            &mut memory.points,
-            &rule.text,
-            Point { at: now, inside: lower <= value && value < upper },
-            most,
-        );
+        let inside = Band { lower, upper }.contains(value);
+        note_point(&mut memory.points, &rule.text, Point { at: now, inside }, most);
     }
 }
 

@@ -36,7 +36,7 @@ fn metrics(spec: &Spec, row: &Row) -> BTreeMap<String, Observation> {
     }
     if !row.failed.is_empty() {
         for metric in &spec.metrics {
-            if row.failed.iter().any(|it| it == source_name(&metric.name)) {
+            if row.failed.iter().any(|it| it == source_name(&metric.name) || **it == *metric.name) {
                 metrics.insert(metric.name.to_string(), Observation::Failed);
             }
         }

@@ -3,3 +3,4 @@
 
 pub mod step;
 pub mod target_tracking;
+pub mod threshold;
