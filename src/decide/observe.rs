@@ -5,7 +5,9 @@ use super::schedule::is_active;
 use crate::api::effective::{Metric, Origin, Spec};
 use crate::api::metric::{MetricSource, WhenAbsent};
 use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
-use crate::model::observation::{Health, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
+use crate::model::observation::{
+    Health, Limits, Observation, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot,
+};
 use crate::strategies::target_tracking::Measured;
 use crate::units::{Duration, Timestamp};
 
@@ -56,11 +58,31 @@ impl Reading {
 #[must_use]
 pub fn readings(spec: &Spec, snapshot: &Snapshot, now: Timestamp) -> Vec<Reading> {
     let mut readings = Vec::with_capacity(spec.metrics.len());
-    for metric in &spec.metrics {
-        let reading = read(metric, spec, snapshot, &readings, now);
+    let observed = observed(spec, snapshot);
+    for (index, metric) in spec.metrics.iter().enumerate() {
+        let observed = observed.get(index).copied().flatten();
+        let reading = read(metric, observed, spec, snapshot, &readings, now);
         readings.push(reading);
     }
     readings
+}
+
+/// What the snapshot has for each metric, found by going through both in the order of names; nothing where it has
+/// no values at all.
+fn observed<'a>(spec: &Spec, snapshot: &'a Snapshot) -> Vec<Option<&'a Observation>> {
+    if snapshot.metrics.is_empty() {
+        return Vec::new();
+    }
+    let mut found = vec![None; spec.metrics.len()];
+    let mut given = snapshot.metrics.iter().peekable();
+    for index in &spec.by_name {
+        let Some(metric) = spec.metrics.get(index.0) else { continue };
+        while given.next_if(|(name, _)| name.as_str() < &*metric.name).is_some() {}
+        if let Some((_, value)) = given.next_if(|(name, _)| name.as_str() == &*metric.name) {
+            found[index.0] = Some(value);
+        }
+    }
+    found
 }
 
 /// What a source's answer stands for. NaN, infinity, a count of a queue below zero, and no answer are missing, unless
@@ -92,11 +114,18 @@ pub fn or_zero(answer: Option<f64>) -> f64 {
     answer.filter(|it| it.is_finite() && *it >= 0.0).unwrap_or(0.0)
 }
 
-fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], now: Timestamp) -> Reading {
+fn read(
+    metric: &Metric,
+    observed: Option<&Observation>,
+    spec: &Spec,
+    snapshot: &Snapshot,
+    before: &[Reading],
+    now: Timestamp,
+) -> Reading {
     if matches!(metric.origin, Origin::Target(_)) && snapshot.current() == 0 {
         return Reading::NotApplicable;
     }
-    if let Some(observed) = snapshot.metrics.get(&*metric.name) {
+    if let Some(observed) = observed {
         return match observed {
             Observation::Value(value) if value.is_finite() => Reading::Value(*value),
             Observation::Value(_) | Observation::Missing => Reading::Missing,
@@ -167,7 +196,11 @@ pub fn age(replica: &Replica, now: Timestamp) -> Option<Duration> {
 }
 
 fn warmed_up(replica: &Replica, readiness: Readiness, now: Timestamp) -> bool {
-    is_ready(replica, readiness.delay, now) && age(replica, now).is_none_or(|age| age >= readiness.warm_up)
+    is_ready(replica, readiness.delay, now) && is_old_enough(replica, readiness, now)
+}
+
+fn is_old_enough(replica: &Replica, readiness: Readiness, now: Timestamp) -> bool {
+    age(replica, now).is_none_or(|age| age >= readiness.warm_up)
 }
 
 /// The value of a metric of the target over the replicas that count.
@@ -280,12 +313,14 @@ fn limit(resource: Resource, it: &Limits) -> Option<f64> {
 }
 
 /// Each replica as target tracking wants it, for a metric that replicas have. Failed and draining ones
-/// are left out.
+/// are left out. `was_ready` says which have been ready since they were started: one that was, and is not any more, may
+/// well be so for its load, so it counts.
 #[must_use]
 pub fn measured(
     metric: TargetMetric,
     snapshot: &Snapshot,
     readiness: Readiness,
+    was_ready: impl Fn(&ReplicaId) -> bool,
     now: Timestamp,
 ) -> Vec<Measured> {
     let counting = snapshot.replicas.iter().filter(|it| it.counts());
@@ -302,7 +337,9 @@ pub fn measured(
                 return Measured::Missing { request };
             };
             // What a replica uses of the CPU while it starts says nothing of the load; its other values do.
-            if metric.resource == Resource::Cpu && !warmed_up(replica, readiness, now) {
+            let warm = is_old_enough(replica, readiness, now)
+                && (is_ready(replica, readiness.delay, now) || was_ready(&replica.id));
+            if metric.resource == Resource::Cpu && !warm {
                 return Measured::NotReady { request };
             }
             Measured::Counted { usage, request }

@@ -1,16 +1,18 @@
 //! Recommend: what rules and target tracking would like, each by itself. `consecutive` counts here.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::observe::{self, Readiness, Reading};
 use crate::api::behavior::When;
-use crate::api::effective::{CompiledRule, DirectionSpec, Goal, MetricIndex, Origin, Spec, Test, TrackSpec};
+use crate::api::effective::{
+    CompiledRule, DirectionSpec, Goal, MetricIndex, Name, Origin, Spec, Test, TrackSpec,
+};
 use crate::model::decision::{Evidence, Why};
-use crate::model::memory::{Memory, Point};
-use crate::model::observation::Snapshot;
+use crate::model::memory::{Band, Memory, Point};
+use crate::model::observation::{ReplicaId, Snapshot};
 use crate::strategies::step;
 use crate::strategies::target_tracking::{self, Tolerance};
-use crate::strategies::threshold::{self, Band};
+use crate::strategies::threshold;
 use crate::units::{Duration, Timestamp};
 
 /// Most points that a `within` rule looks at.
@@ -86,6 +88,7 @@ pub fn recommend(
     ready: u32,
     now: Timestamp,
 ) -> Recommendations {
+    align(&mut memory.bands, &spec.bands);
     if snapshot.evaluation {
         count_failures(spec, memory, readings);
         note_points(spec, memory, readings, now);
@@ -107,7 +110,7 @@ pub fn recommend(
     }
     for track in &spec.track {
         let reading = readings.get(track.metric.0).copied().unwrap_or(Reading::Missing);
-        match tracked(spec, track, snapshot, reading, from, ready, now) {
+        match tracked(spec, track, memory, snapshot, reading, Size { from, ready }, now) {
             Some(proposal) => result.proposals.push(proposal),
             None => result.track_lacking |= !matches!(reading, Reading::NotApplicable),
         }
@@ -210,7 +213,7 @@ fn standing(
     let (mut lacking, mut every_one_blind) = (false, true);
     let mut outcomes = Vec::with_capacity(direction.rules.len());
     for rule in &direction.rules {
-        let outcome = test(rule, way, readings, memory.points.get(&*rule.text));
+        let outcome = test(rule, way, readings, points(rule, memory));
         let unknown = outcome == Outcome::Unknown;
         lacking |= unknown && reads(rule).iter().any(|it| lacks(readings, *it, way));
         every_one_blind &= unknown && blind(reads(rule), spec, memory);
@@ -233,6 +236,13 @@ fn standing(
 fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
     let applies = readings.get(metric.0).is_some_and(|it| *it != Reading::NotApplicable);
     applies && known(readings, metric, way).is_none()
+}
+
+fn points<'a>(rule: &CompiledRule, memory: &'a Memory) -> Option<&'a VecDeque<Point>> {
+    match rule.test {
+        Test::Within { band, .. } => memory.bands.get(band.0).map(|it| &it.points),
+        Test::Compare { .. } | Test::Expr(_) => None,
+    }
 }
 
 fn reads(rule: &CompiledRule) -> &[MetricIndex] {
@@ -259,7 +269,7 @@ fn why(
 ) -> Why {
     let mut held = Vec::with_capacity(direction.rules.len());
     for rule in &direction.rules {
-        if test(rule, way, readings, memory.points.get(&*rule.text)) == Outcome::Holds {
+        if test(rule, way, readings, points(rule, memory)) == Outcome::Holds {
             held.extend(evidence(spec, rule, way, readings));
         }
     }
@@ -281,13 +291,22 @@ fn evidence(spec: &Spec, rule: &CompiledRule, way: Way, readings: &[Reading]) ->
     })
 }
 
+/// How large the workload is.
+#[derive(Clone, Copy)]
+struct Size {
+    /// What a change starts from.
+    from: u32,
+    /// Replicas able to work.
+    ready: u32,
+}
+
 fn tracked(
     spec: &Spec,
     track: &TrackSpec,
+    memory: &Memory,
     snapshot: &Snapshot,
     reading: Reading,
-    from: u32,
-    ready: u32,
+    Size { from, ready }: Size,
     now: Timestamp,
 ) -> Option<Proposal> {
     let tolerance = Tolerance { up: spec.scale_up.tolerance, down: spec.scale_down.tolerance };
@@ -298,13 +317,15 @@ fn tracked(
         _ => None,
     };
     let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
+    let was_ready = |id: &ReplicaId| memory.replicas.get(id).is_some_and(|it| it.was_ready);
+    let measured = |metric| observe::measured(metric, snapshot, readiness, was_ready, now);
     let (replicas, target, per_replica) = match (track.goal, of_replicas) {
         (Goal::Utilization { target, .. }, Some(of_target)) => {
-            let measured = observe::measured(of_target, snapshot, readiness, now);
+            let measured = measured(of_target);
             (target_tracking::utilization(&measured, from, target, tolerance)?, target, false)
         }
         (Goal::PerReplica { target }, Some(of_target)) => {
-            let measured = observe::measured(of_target, snapshot, readiness, now);
+            let measured = measured(of_target);
             (target_tracking::per_replica(&measured, from, target, tolerance)?, target, false)
         }
         (Goal::Utilization { target, .. }, None) => {
@@ -342,24 +363,34 @@ fn count_failures(spec: &Spec, memory: &mut Memory, readings: &[Reading]) {
     }
 }
 
-fn note_points(spec: &Spec, memory: &mut Memory, readings: &[Reading], now: Timestamp) {
-    let rules = || spec.scale_up.rules.iter().chain(&spec.scale_down.rules);
-    if !memory.points.is_empty() {
-        let bands = rules().filter(|it| matches!(it.test, Test::Within { .. }));
-        let in_use: BTreeSet<&str> = bands.map(|it| &*it.text).collect();
-        memory.points.retain(|text, _| in_use.contains(&**text));
+/// Brings what is remembered of bands into the spec's order, and forgets what no rule asks for any more.
+fn align(bands: &mut Vec<Band>, rules: &[Name]) {
+    if bands.len() == rules.len() && bands.iter().zip(rules).all(|(band, rule)| *band.rule == **rule) {
+        return;
     }
-    for rule in rules() {
-        let Test::Within { metric, lower, upper, points } = rule.test else { continue };
+    let mut known = std::mem::take(bands);
+    bands.extend(rules.iter().map(|rule| {
+        let found = known.iter().position(|it| *it.rule == **rule);
+        let new = || Band { rule: rule.to_string(), points: VecDeque::new() };
+        found.map_or_else(new, |index| known.swap_remove(index))
+    }));
+}
+
+fn note_points(spec: &Spec, memory: &mut Memory, readings: &[Reading], now: Timestamp) {
+    if memory.bands.is_empty() {
+        return;
+    }
+    for rule in spec.scale_up.rules.iter().chain(&spec.scale_down.rules) {
+        let Test::Within { band, metric, lower, upper, points } = rule.test else { continue };
         let Some(value) = readings.get(metric.0).and_then(|it| it.for_growing()) else { continue };
+        let Some(band) = memory.bands.get_mut(band.0) else { continue };
         let most = points_kept(points, spec.window, spec.interval);
-        let inside = Band { lower, upper }.contains(value);
-        note_point(&mut memory.points, &rule.text, Point { at: now, inside }, most);
+        let inside = threshold::Band { lower, upper }.contains(value);
+        note_point(&mut band.points, Point { at: now, inside }, most);
     }
 }
 
-fn note_point(all: &mut BTreeMap<String, VecDeque<Point>>, rule: &str, point: Point, most: usize) {
-    let points = all.entry(rule.to_owned()).or_default();
+fn note_point(points: &mut VecDeque<Point>, point: Point, most: usize) {
     // The same rule in both directions notes its point once.
     if points.back().is_some_and(|it| it.at == point.at) {
         return;

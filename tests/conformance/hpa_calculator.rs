@@ -268,3 +268,26 @@ fn a_value_of_the_whole_for_each_replica() {
         assert_eq!(average_value(total, 5.0, 0, TENTH), Some(wanted), "{name}");
     }
 }
+
+#[test]
+fn a_replica_that_was_ready_and_is_not_any_more_counts_and_one_that_never_was_does_not() {
+    let spec = format!(
+        "  replicas: {{max: 50}}\n  track: [{{metric: cpu.utilization, target: 50}}]\n{}",
+        super::FREE
+    );
+    let row = |at: u32, ready: bool, age: u32| {
+        format!(
+            "{{\"at\": {at}, \"replicas\": {{\"a\": {{\"cpu\": 90}}, \
+             \"b\": {{\"cpu\": 90, \"ready\": {ready}, \"age\": {age}}}}}}}\n"
+        )
+    };
+    for (name, trace, wanted) in [
+        ("never ready", row(0, false, 600), 2),
+        ("ready, and then not", row(0, true, 600) + &row(10, false, 610), 4),
+        ("ready within 30s of its start alone", row(0, true, 20) + &row(580, false, 600), 2),
+        ("ready, and then started again", row(0, true, 600) + &row(300, false, 200), 2),
+        ("ready, and then not, but young", row(0, true, 40) + &row(10, false, 50), 2),
+    ] {
+        assert_eq!(last(&spec, &trace), wanted, "{name}");
+    }
+}
