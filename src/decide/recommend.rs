@@ -319,13 +319,17 @@ fn tracked(
     let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
     let was_ready = |id: &ReplicaId| memory.replicas.get(id).is_some_and(|it| it.was_ready);
     let measured = |metric| observe::measured(metric, snapshot, readiness, was_ready, now);
+    // Where no replica is old enough for the reading, others may still count here.
+    let mut value = reading.for_growing();
     let (replicas, target, per_replica) = match (track.goal, of_replicas) {
         (Goal::Utilization { target, .. }, Some(of_target)) => {
             let measured = measured(of_target);
+            value.get_or_insert_with(|| target_tracking::percent_in_use(&measured));
             (target_tracking::utilization(&measured, from, target, tolerance)?, target, false)
         }
         (Goal::PerReplica { target }, Some(of_target)) => {
             let measured = measured(of_target);
+            value.get_or_insert_with(|| target_tracking::average_in_use(&measured));
             (target_tracking::per_replica(&measured, from, target, tolerance)?, target, false)
         }
         (Goal::Utilization { target, .. }, None) => {
@@ -339,8 +343,7 @@ fn tracked(
             (target_tracking::average_value(reading.for_growing()?, target, from, tolerance)?, target, true)
         }
     };
-    let value = reading.for_growing().unwrap_or(f64::NAN);
-    let why = Why::Track { metric: metric.name.clone(), value, target, per_replica };
+    let why = Why::Track { metric: metric.name.clone(), value: value?, target, per_replica };
     Some(Proposal { replicas, why })
 }
 

@@ -13,8 +13,10 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
+    /// Both ends, and what is off them only by the error of binary fractions (0.18 of 0.2).
     fn holds(self, ratio: f64) -> bool {
-        1.0 - self.down <= ratio && ratio <= 1.0 + self.up
+        const ERROR: f64 = 1e-12;
+        1.0 - self.down - ERROR <= ratio && ratio <= 1.0 + self.up + ERROR
     }
 }
 
@@ -44,18 +46,28 @@ pub enum Measured {
 /// percent. `None` where no replica counts or nothing may be used.
 #[must_use]
 pub fn utilization(replicas: &[Measured], current: u32, target: f64, tolerance: Tolerance) -> Option<u32> {
-    let percent = |sum: &Sum| whole_part(sum.usage * 100.0 / sum.request);
     // A replica without a sample counts as using what is its full right, or the target where that is more.
     let assumed = |request: f64| request * target.max(100.0) / 100.0;
-    rebalanced(replicas, current, target, tolerance, percent, assumed)
+    rebalanced(replicas, current, target, tolerance, Sum::percent, assumed)
 }
 
 /// A value that each replica has, averaged over them to thousandths, against `target`, whatever they may use. `None`
 /// where no replica counts.
 #[must_use]
 pub fn per_replica(replicas: &[Measured], current: u32, target: f64, tolerance: Tolerance) -> Option<u32> {
-    let average = |sum: &Sum| whole_part(sum.usage * 1_000.0 / f64::from(sum.count)) / 1_000.0;
-    rebalanced(replicas, current, target, tolerance, average, |_| target)
+    rebalanced(replicas, current, target, tolerance, Sum::average, |_| target)
+}
+
+/// What the replicas that count use, in whole percent of what they may use; NaN where none counts.
+#[must_use]
+pub fn percent_in_use(replicas: &[Measured]) -> f64 {
+    Sum::of(replicas).percent()
+}
+
+/// What the replicas that count use on average, to thousandths; NaN where none counts.
+#[must_use]
+pub fn average_in_use(replicas: &[Measured]) -> f64 {
+    Sum::of(replicas).average()
 }
 
 /// A value of the whole against `target`, over the replicas that are ready. From zero, tolerance is ignored.
@@ -99,6 +111,24 @@ struct Sum {
 }
 
 impl Sum {
+    fn of(replicas: &[Measured]) -> Self {
+        let mut sum = Self::default();
+        for replica in replicas {
+            if let Measured::Counted { usage, request } = *replica {
+                sum.add(usage, request);
+            }
+        }
+        sum
+    }
+
+    fn percent(&self) -> f64 {
+        whole_part(self.usage * 100.0 / self.request)
+    }
+
+    fn average(&self) -> f64 {
+        whole_part(self.usage * 1_000.0 / f64::from(self.count)) / 1_000.0
+    }
+
     fn add(&mut self, usage: f64, request: f64) {
         self.usage += usage;
         self.request += request;
@@ -116,15 +146,9 @@ fn rebalanced(
     observed: impl Fn(&Sum) -> f64,
     assumed: impl Fn(f64) -> f64,
 ) -> Option<u32> {
-    let mut sum = Sum::default();
-    let (mut missing, mut not_ready) = (false, false);
-    for replica in replicas {
-        match *replica {
-            Measured::Counted { usage, request } => sum.add(usage, request),
-            Measured::Missing { .. } => missing = true,
-            Measured::NotReady { .. } => not_ready = true,
-        }
-    }
+    let mut sum = Sum::of(replicas);
+    let missing = replicas.iter().any(|it| matches!(it, Measured::Missing { .. }));
+    let not_ready = replicas.iter().any(|it| matches!(it, Measured::NotReady { .. }));
     let first = ratio(observed(&sum), target)?;
     let fill_not_ready = not_ready && first > 1.0;
     if !missing && !fill_not_ready {
@@ -189,6 +213,11 @@ mod tests {
         assert_eq!(utilization(&counted(&[550.0], 1_000.0), 1, 50.0, TOLERANCE), Some(1));
         assert_eq!(utilization(&counted(&[450.0], 1_000.0), 1, 50.0, TOLERANCE), Some(1));
         assert_eq!(utilization(&counted(&[560.0], 1_000.0), 1, 50.0, TOLERANCE), Some(2));
+        assert_eq!(
+            value(0.18, 0.2, 10, 10, TOLERANCE),
+            Some(10),
+            "0.18 is 90 % of 0.2, whatever a computer says"
+        );
         let tight_up = Tolerance { up: 0.0, down: 0.1 };
         assert_eq!(utilization(&counted(&[510.0], 1_000.0), 1, 50.0, tight_up), Some(2));
     }
