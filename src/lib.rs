@@ -41,6 +41,44 @@
 //! | [`daemon`] | `docktor`: flags, wiring, signals, the background |
 //! | `testing` | in-memory ends for simulations (feature `testing`) |
 //!
+//! Every rule of a decision is one function of plain values; [`decide::decide`] puts them together, and
+//! [`simulation::replay`] runs it over a trace. Counts are replicas, shares are fractions unless they are said to be
+//! percent, values are in the metric's own unit.
+//!
+//! | rule | function |
+//! |---|---|
+//! | which replicas count, and what an answer stands for | [`decide::observe::measured`], [`reported`](decide::observe::reported), [`or_zero`](decide::observe::or_zero) |
+//! | target tracking (HPA) | [`utilization`](strategies::target_tracking::utilization), [`per_replica`](strategies::target_tracking::per_replica), [`value`](strategies::target_tracking::value), [`average_value`](strategies::target_tracking::average_value) |
+//! | thresholds and steps (Nomad) | [`Band`](strategies::threshold::Band), [`enough`](strategies::threshold::enough), [`strategies::step::apply`] |
+//! | rules and groups that agree (Nomad) | [`decide::recommend::together`] |
+//! | expressions and formulas | [`expr::Expr`] |
+//! | fallback (KEDA) | [`decide::fallback::replicas`] |
+//! | several recommendations become one | [`decide::combine::largest`], [`shrink`](decide::combine::shrink) |
+//! | zero and idle (KEDA) | [`decide::activate::activate`] |
+//! | stabilization windows (HPA) | [`decide::stabilize::stabilize`] |
+//! | rate limits and cooldowns (HPA, Nomad) | [`decide::limit::most`], [`least`](decide::limit::least), [`cooling_until`](decide::limit::cooling_until) |
+//! | schedules (Nomad, cron) | [`decide::schedule::is_active`], [`bounds`](decide::schedule::bounds) |
+//! | bounds | [`decide::bound::effective`], [`bound`](decide::bound::bound) |
+//! | mode, holds, `STOP`, failures | [`decide::gate::gate`] |
+//!
+//! Three replicas of one core, at 60 % on average, with a target of 40 %, take five; where four may be
+//! added in 15 seconds, seven would be the most:
+//!
+//! ```
+//! use docktor::api::behavior::Select;
+//! use docktor::api::effective::{Amount, RateLimit};
+//! use docktor::decide::limit::most;
+//! use docktor::strategies::target_tracking::{Measured, Tolerance, utilization};
+//! use docktor::units::{Duration, Timestamp};
+//!
+//! let replicas = [50.0, 60.0, 70.0].map(|usage| Measured::Counted { usage, request: 100.0 });
+//! let wanted = utilization(&replicas, 3, 40.0, Tolerance { up: 0.1, down: 0.1 });
+//! assert_eq!(wanted, Some(5));
+//!
+//! let limits = [RateLimit { amount: Amount::Replicas(4), period: Duration::from_secs(15) }];
+//! assert_eq!(most(3, &limits, Select::Max, &Default::default(), Timestamp::default()), 7);
+//! ```
+//!
 //! Start reading at `controller::reconcile` for the loop, at `decide` for the decision. `docs/concepts.md` tells
 //! the same for users.
 #![forbid(unsafe_code)]

@@ -240,6 +240,6 @@ fn the_front_door_lists_every_module_in_its_order() {
         lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     let map = lib.lines().filter_map(|line| line.strip_prefix("//! | ")?.split_once(" |"));
     let listed: Vec<_> =
-        map.map(|it| it.0.trim_matches(['[', ']', '`'])).filter(|it| *it != "module").collect();
+        map.filter(|it| it.0.ends_with(['`', ']'])).map(|it| it.0.trim_matches(['[', ']', '`'])).collect();
     assert_eq!(modules, listed);
 }

@@ -7,6 +7,7 @@
 pub mod behavior;
 pub mod budget;
 pub mod condition;
+mod cron;
 pub mod effective;
 pub mod metric;
 pub mod notifier;

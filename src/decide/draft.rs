@@ -334,7 +334,7 @@ impl Draft {
             self.purpose = purpose;
             self.limited_by = None;
         }
-        let limitation = match bounded.limited_by {
+        let limitation = match bounded.limited_by.or_else(|| self.stopped_at_a_bound(bounded.replicas)) {
             Some(Limitation::Max(max)) if ceiling == Some(max) && max < spec.bounds.max() => {
                 Some(Limitation::Ceiling(max))
             }
@@ -345,6 +345,19 @@ impl Draft {
             self.say(Stage::Bound, Some(self.wanted), Note::Adopted { left });
         }
         self.wait(memory.wish.as_ref().map(|it| it.until));
+    }
+
+    /// Where a limit stops at the very bound, it is the bound that keeps the count: a wider limit would not help.
+    fn stopped_at_a_bound(&self, replicas: u32) -> Option<Limitation> {
+        match self.limited_by {
+            Some(Limitation::ScaleUpLimit) if replicas == self.bounds.max() => {
+                Some(Limitation::Max(replicas))
+            }
+            Some(Limitation::ScaleDownLimit) if replicas == self.bounds.min() => {
+                Some(Limitation::Min(replicas))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn gate(&mut self, constraints: &Constraints, memory: &Memory, spec: &Spec, now: Timestamp) {

@@ -7,7 +7,9 @@ use crate::api::effective::{Metric, Origin, Spec};
 use crate::api::metric::{MetricSource, WhenAbsent};
 use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
 use crate::model::memory::Memory;
-use crate::model::observation::{Health, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
+use crate::model::observation::{
+    Health, Limits, Observation, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot,
+};
 use crate::strategies::target_tracking::Measured;
 use crate::units::{Duration, Timestamp};
 
@@ -109,9 +111,16 @@ pub fn reported(source: Option<&MetricSource>, answer: Option<f64>) -> Observati
         Some(value) => return Observation::Value(value),
     };
     match stand_in {
-        Some(WhenAbsent::Zero) => Observation::Value(0.0),
+        Some(WhenAbsent::Zero) => Observation::Value(or_zero(answer)),
         Some(WhenAbsent::Missing) | None => Observation::Missing,
     }
+}
+
+/// What KEDA takes an answer for, and docktor where a source says `Zero`: NaN, infinity, a number below zero, and no
+/// answer at all are 0.
+#[must_use]
+pub fn or_zero(answer: Option<f64>) -> f64 {
+    answer.filter(|it| it.is_finite() && *it >= 0.0).unwrap_or(0.0)
 }
 
 fn read(
@@ -213,7 +222,11 @@ pub fn age(replica: &Replica, now: Timestamp) -> Option<Duration> {
 }
 
 fn warmed_up(replica: &Replica, readiness: Readiness, now: Timestamp) -> bool {
-    is_ready(replica, readiness.delay, now) && age(replica, now).is_none_or(|age| age >= readiness.warm_up)
+    is_ready(replica, readiness.delay, now) && is_old_enough(replica, readiness, now)
+}
+
+fn is_old_enough(replica: &Replica, readiness: Readiness, now: Timestamp) -> bool {
+    age(replica, now).is_none_or(|age| age >= readiness.warm_up)
 }
 
 /// The value of a metric of the target over the replicas that count.
@@ -326,12 +339,14 @@ fn limit(resource: Resource, it: &Limits) -> Option<f64> {
 }
 
 /// Each replica as target tracking wants it, for a metric that replicas have. Failed and draining ones
-/// are left out.
+/// are left out. `was_ready` says which have been ready since they were started: one that was, and is not any more, may
+/// well be so for its load, so it counts.
 #[must_use]
 pub fn measured(
     metric: TargetMetric,
     snapshot: &Snapshot,
     readiness: Readiness,
+    was_ready: impl Fn(&ReplicaId) -> bool,
     now: Timestamp,
 ) -> Vec<Measured> {
     let counting = snapshot.replicas.iter().filter(|it| it.counts());
@@ -348,7 +363,9 @@ pub fn measured(
                 return Measured::Missing { request };
             };
             // What a replica uses of the CPU while it starts says nothing of the load; its other values do.
-            if metric.resource == Resource::Cpu && !warmed_up(replica, readiness, now) {
+            let warm = is_old_enough(replica, readiness, now)
+                && (is_ready(replica, readiness.delay, now) || was_ready(&replica.id));
+            if metric.resource == Resource::Cpu && !warm {
                 return Measured::NotReady { request };
             }
             Measured::Counted { usage, request }

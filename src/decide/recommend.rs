@@ -10,9 +10,10 @@ use crate::api::effective::{
 };
 use crate::model::decision::{Evidence, Why};
 use crate::model::memory::{Band, Memory, Point};
-use crate::model::observation::Snapshot;
+use crate::model::observation::{ReplicaId, Snapshot};
 use crate::strategies::step;
 use crate::strategies::target_tracking::{self, Tolerance};
+use crate::strategies::threshold;
 use crate::units::{Duration, Timestamp};
 
 /// Most points that a `within` rule looks at.
@@ -112,7 +113,7 @@ pub fn recommend(
     }
     for track in &spec.track {
         let reading = readings.get(track.metric.0).copied().unwrap_or(Reading::Missing);
-        match tracked(spec, track, snapshot, reading, from, ready, now) {
+        match tracked(spec, track, memory, snapshot, reading, Size { from, ready }, now) {
             Some(proposal) => result.proposals.push(proposal),
             None => result.track_lacking |= !matches!(reading, Reading::NotApplicable),
         }
@@ -161,10 +162,8 @@ pub fn test(
     let value = |metric: MetricIndex| known(readings, metric, way);
     let holds = match &rule.test {
         Test::Compare { metric, op, value: threshold } => value(*metric).map(|it| op.holds(it, *threshold)),
-        Test::Within { metric, points: needed, .. } => value(*metric).map(|_| {
-            let inside = points.map_or(0, |it| it.iter().filter(|it| it.inside).count());
-            inside >= *needed as usize
-        }),
+        Test::Within { metric, points: needed, .. } => value(*metric)
+            .map(|_| threshold::enough(points.into_iter().flatten().map(|it| it.inside), *needed)),
         Test::Expr(formula) => formula.expr.eval_condition(&|index| value(*formula.reads.get(index)?)),
     };
     match holds {
@@ -310,13 +309,22 @@ fn evidence(spec: &Spec, rule: &CompiledRule, way: Way, readings: &[Reading]) ->
     })
 }
 
+/// How large the workload is.
+#[derive(Clone, Copy)]
+struct Size {
+    /// What a change starts from.
+    from: u32,
+    /// Replicas able to work.
+    ready: u32,
+}
+
 fn tracked(
     spec: &Spec,
     track: &TrackSpec,
+    memory: &Memory,
     snapshot: &Snapshot,
     reading: Reading,
-    from: u32,
-    ready: u32,
+    Size { from, ready }: Size,
     now: Timestamp,
 ) -> Option<Proposal> {
     let tolerance = Tolerance { up: spec.scale_up.tolerance, down: spec.scale_down.tolerance };
@@ -327,13 +335,19 @@ fn tracked(
         _ => None,
     };
     let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
+    let was_ready = |id: &ReplicaId| memory.replicas.get(id).is_some_and(|it| it.was_ready);
+    let measured = |metric| observe::measured(metric, snapshot, readiness, was_ready, now);
+    // Where no replica is old enough for the reading, others may still count here.
+    let mut value = reading.for_growing();
     let (replicas, target, per_replica) = match (track.goal, of_replicas) {
         (Goal::Utilization { target, .. }, Some(of_target)) => {
-            let measured = observe::measured(of_target, snapshot, readiness, now);
+            let measured = measured(of_target);
+            value.get_or_insert_with(|| target_tracking::percent_in_use(&measured));
             (target_tracking::utilization(&measured, from, target, tolerance)?, target, false)
         }
         (Goal::PerReplica { target }, Some(of_target)) => {
-            let measured = observe::measured(of_target, snapshot, readiness, now);
+            let measured = measured(of_target);
+            value.get_or_insert_with(|| target_tracking::average_in_use(&measured));
             (target_tracking::per_replica(&measured, from, target, tolerance)?, target, false)
         }
         (Goal::Utilization { target, .. }, None) => {
@@ -347,8 +361,7 @@ fn tracked(
             (target_tracking::average_value(reading.for_growing()?, target, from, tolerance)?, target, true)
         }
     };
-    let value = reading.for_growing().unwrap_or(f64::NAN);
-    let why = Why::Track { metric: metric.name.clone(), value, target, per_replica };
+    let why = Why::Track { metric: metric.name.clone(), value: value?, target, per_replica };
     Some(Proposal { replicas, why })
 }
 
@@ -393,7 +406,8 @@ fn note_points(spec: &Spec, memory: &mut Memory, readings: &[Reading], now: Time
         let Some(value) = readings.get(metric.0).and_then(|it| it.for_growing()) else { continue };
         let Some(band) = memory.bands.get_mut(band.0) else { continue };
         let most = points_kept(points, spec.window, spec.interval);
-        note_point(&mut band.points, Point { at: now, inside: lower <= value && value < upper }, most);
+        let inside = threshold::Band { lower, upper }.contains(value);
+        note_point(&mut band.points, Point { at: now, inside }, most);
     }
 }
 

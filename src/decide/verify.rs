@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::observe::is_ready;
+use super::observe::{age, is_ready};
 use crate::api::behavior::OnFailure;
 use crate::api::effective::{SafetySpec, Spec};
 use crate::model::memory::{Failures, Life, Memory, Trust};
@@ -77,7 +77,14 @@ fn begin(replica: &Replica, now: Timestamp) -> Life {
     let trust = if replica.change.is_some() { Trust::Pending } else { Trust::NotOurs };
     // One that is healthy at first sight has been so for longer than docktor looks.
     let ready_since = (replica.health == Health::Healthy).then(|| replica.started_at.unwrap_or(now).min(now));
-    Life { first_seen: now, started_at: replica.started_at, restarts: 0, ready_since, trust }
+    Life {
+        first_seen: now,
+        started_at: replica.started_at,
+        restarts: 0,
+        ready_since,
+        was_ready: false,
+        trust,
+    }
 }
 
 /// Moves one life on; gives the moment at which time alone moves it further.
@@ -86,8 +93,10 @@ fn step(life: &mut Life, replica: &Replica, ready: bool, spec: &Spec, now: Times
         life.restarts = life.restarts.saturating_add(u32::from(life.started_at.is_some()));
         life.started_at = replica.started_at;
         life.ready_since = None;
+        life.was_ready = false;
     }
     if ready {
+        life.was_ready |= age(replica, now).is_none_or(|age| age >= spec.readiness_delay);
         let since = match (replica.health, replica.started_at) {
             (Health::NoCheck, Some(start)) => start.plus(spec.readiness_delay).min(now),
             _ => now,

@@ -217,6 +217,9 @@ pub struct Life {
     /// Since when it has been ready without a break.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_since: Option<Timestamp>,
+    /// It has been ready once since it was last started, `readinessDelay` after that or later.
+    #[serde(default)]
+    pub was_ready: bool,
     /// Whether docktor still has to make sure of it.
     pub trust: Trust,
 }

@@ -44,7 +44,8 @@ fn metrics(spec: &Spec, row: &Row) -> BTreeMap<String, Observation> {
         for metric in &spec.metrics {
             // Of a trend it is the metric itself that could not be read.
             let observed = !matches!(metric.origin, Origin::Trend { .. });
-            if observed && row.failed.iter().any(|it| it == source_name(&metric.name)) {
+            let failed = |it: &String| it == source_name(&metric.name) || **it == *metric.name;
+            if observed && row.failed.iter().any(failed) {
                 metrics.insert(metric.name.to_string(), Observation::Failed);
             }
         }

@@ -4,3 +4,4 @@
 pub mod forecast;
 pub mod step;
 pub mod target_tracking;
+pub mod threshold;

@@ -19,7 +19,7 @@ use docktor::store::Store;
 use docktor::store::memory::MemoryStore;
 use docktor::store::sidecar::Sidecars;
 use docktor::store::watch::Watcher;
-use docktor::telemetry::event::Events;
+use docktor::telemetry::event::{EventRecord, Events};
 use docktor::telemetry::metrics::Metrics;
 use docktor::testing::World;
 use docktor::units::Duration;
@@ -60,6 +60,7 @@ pub struct Loop {
     /// The workload.
     pub world: Arc<World>,
     admin: Admin,
+    events: Arc<Events>,
     controller: JoinHandle<()>,
     past: Arc<dyn Past>,
     story: Vec<String>,
@@ -77,8 +78,8 @@ impl Loop {
         let folders = TempDir::new().expect("a folder");
         std::fs::create_dir(folders.path().join("policies")).expect("a folder");
         let world = World::new(clock, replicas);
-        let (admin, controller) = begin(&folders, clock, &world, &past);
-        let run = Self { folders, clock, world, admin, controller, past, story: Vec::new() };
+        let (admin, events, controller) = begin(&folders, clock, &world, &past);
+        let run = Self { folders, clock, world, admin, events, controller, past, story: Vec::new() };
         run.write("web.yaml", policy);
         let mut run = run;
         run.kill_and_start_again().await;
@@ -117,7 +118,8 @@ impl Loop {
     pub async fn kill_and_start_again(&mut self) {
         self.controller.abort();
         let _ = (&mut self.controller).await;
-        (self.admin, self.controller) = begin(&self.folders, self.clock, &self.world, &self.past);
+        (self.admin, self.events, self.controller) =
+            begin(&self.folders, self.clock, &self.world, &self.past);
         self.pass(Duration::from_secs(5)).await;
     }
 
@@ -136,6 +138,11 @@ impl Loop {
             .find(|it| it.kind == kind)
             .cloned()
             .unwrap_or_else(|| panic!("{kind:?}: {conditions:?}"))
+    }
+
+    /// What this controller told, oldest first.
+    pub fn events(&self) -> Vec<EventRecord> {
+        self.events.recent()
     }
 
     pub async fn hold(&self, hold_for: Duration) {
@@ -177,13 +184,14 @@ fn begin(
     clock: Clock,
     world: &Arc<World>,
     past: &Arc<dyn Past>,
-) -> (Admin, JoinHandle<()>) {
+) -> (Admin, Arc<Events>, JoinHandle<()>) {
     let (policies, state) = (folders.path().join("policies"), folders.path().join("state"));
     let metrics = Arc::new(Metrics::new("test"));
     let memories = MemoryStore::open(&state).expect("a state folder");
     let store = Store::open(&policies, &state, clock.now()).expect("a store");
     let (admin, orders) = Admin::new();
     let (wakes, waking) = mpsc::channel(64);
+    let events = Arc::new(Events::new(clock, Arc::clone(&metrics)));
     let target = Arc::clone(world);
     let parts = Parts {
         clock,
@@ -193,7 +201,7 @@ fn begin(
         sidecars: Arc::new(Sidecars::new(&policies, None, &state)),
         stop: store.stop_file().clone(),
         admin: admin.clone(),
-        events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
+        events: Arc::clone(&events),
         metrics,
         growth: Arc::new(Semaphore::new(8)),
         wakes,
@@ -202,5 +210,5 @@ fn begin(
     };
     let watcher = Watcher::new(Some(Duration::from_secs(2)));
     let controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
-    (admin, tokio::spawn(controller.run(CancellationToken::new())))
+    (admin, events, tokio::spawn(controller.run(CancellationToken::new())))
 }

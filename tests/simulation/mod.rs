@@ -1,5 +1,6 @@
 //! The real loop on paused time, with a workload in memory and a policy folder on disk.
 
+mod agreement;
 mod forecast;
 mod harness;
 

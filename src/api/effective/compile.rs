@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use croner::parser::{CronParser, Seconds, Year};
-
 use super::*;
+use crate::api::cron;
 
 /// Formulas that read formulas, at most this deep.
 const MAX_NESTING: usize = 16;
@@ -238,8 +237,7 @@ impl ScheduleSpec {
     /// When the time zone or an expression is none, or there is not exactly one of `end` and `duration`.
     pub fn compile(it: &Schedule, path: &str) -> Result<Self, SpecError> {
         let wrong = |field: &str| SpecError::Time { path: format!("{path}.{field}") };
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = |text: &str, field: &str| parser.parse(text).map_err(|_| wrong(field));
+        let cron = |text: &str, field: &str| cron::parse(text).map_err(|_| wrong(field));
         let end = match (&it.end, it.duration) {
             (Some(end), None) => End::At(Box::new(cron(end, "end")?)),
             (None, Some(duration)) => End::After(duration),
