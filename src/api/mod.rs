@@ -8,6 +8,7 @@ pub mod behavior;
 pub mod budget;
 pub mod condition;
 pub mod effective;
+pub mod limits;
 pub mod metric;
 pub mod notifier;
 pub mod path;

@@ -118,7 +118,7 @@ pub fn recommend(
 }
 
 /// A step is taken once for each evaluation: its own new replicas wake passes, on rules that still hold.
-fn acted_since_evaluation(memory: &Memory) -> bool {
+pub(super) fn acted_since_evaluation(memory: &Memory) -> bool {
     memory.last_action.is_some_and(|acted| memory.last_evaluation.is_none_or(|evaluated| acted >= evaluated))
 }
 
@@ -236,7 +236,7 @@ fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
     applies && known(readings, metric, way).is_none()
 }
 
-fn reads(rule: &CompiledRule) -> &[MetricIndex] {
+pub(super) fn reads(rule: &CompiledRule) -> &[MetricIndex] {
     match &rule.test {
         Test::Compare { metric, .. } | Test::Within { metric, .. } => std::slice::from_ref(metric),
         Test::Expr(formula) => &formula.reads,
@@ -250,7 +250,7 @@ fn blind(metrics: &[MetricIndex], spec: &Spec, memory: &Memory) -> bool {
     })
 }
 
-fn why(
+pub(super) fn why(
     spec: &Spec,
     direction: &DirectionSpec,
     way: Way,

@@ -3,5 +3,7 @@
 pub mod change;
 pub mod key;
 pub mod observation;
+pub mod histogram;
+pub mod usage;
 pub mod memory;
 pub mod decision;
