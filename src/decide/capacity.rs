@@ -183,11 +183,11 @@ impl Told<'_> {
         let of_limit = |name| Some(self.value(name)? * limit? / 100.0);
         let average_of_limit = matches!(self.spec.target, Target::Systemd(_));
         let replicas = f64::from(self.snapshot.current().max(1));
-        let told =
-            self.value(whole)
-                .map(|it| it * unit / replicas)
-                .or_else(|| of_limit(percent))
-                .or_else(|| if average_of_limit { of_limit(average) } else { self.value(average) });
+        let told = self
+            .value(whole)
+            .map(|it| it * unit / replicas)
+            .or_else(|| of_limit(percent))
+            .or_else(|| if average_of_limit { of_limit(average) } else { self.value(average) });
         told.map_or(Used::Unknown, Used::Exactly)
     }
 

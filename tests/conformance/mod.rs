@@ -5,6 +5,7 @@ mod activation;
 mod behavior;
 mod rules;
 mod schedules;
+mod sizing;
 mod tracking;
 
 use docktor::api::Document;
@@ -27,9 +28,14 @@ const SOURCES: &str = "
 
 /// The decisions of a policy whose `spec`, its target aside, is this, on the rows of a trace.
 fn decisions(spec: &str, trace: &str) -> Vec<Simulated> {
+    decisions_of("compose: {project: shop, service: web}", spec, trace)
+}
+
+/// The same with a target.
+fn decisions_of(target: &str, spec: &str, trace: &str) -> Vec<Simulated> {
     let text = format!(
         "apiVersion: docktor.dev/v1\nkind: ScalingPolicy\nmetadata: {{name: web}}\nspec:\n  \
-         target: {{compose: {{project: shop, service: web}}}}\n{spec}"
+         target: {{{target}}}\n{spec}"
     );
     let mut documents = read("web.yaml", text.as_bytes());
     let document = documents.pop().expect("there is a document").document;

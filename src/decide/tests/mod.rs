@@ -5,6 +5,7 @@ mod metrics;
 mod properties;
 mod replicas;
 mod rules;
+mod sizing;
 
 use std::sync::Arc;
 
