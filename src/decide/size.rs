@@ -4,10 +4,12 @@
 use std::cmp::Ordering;
 
 use super::capacity::{self, Use};
-use super::recommend::{self, Recommendations, Way, acted_since_evaluation, rules_shrink_by_themselves};
+use super::recommend::{
+    self, Outcome, Recommendations, Way, acted_since_evaluation, rules_shrink_by_themselves,
+};
 use super::{limit, observe::Reading};
 use crate::api::behavior::{Select, Step};
-use crate::api::effective::{DirectionSpec, Grouping, LimitSpec, Name, SizingSpec, Spec};
+use crate::api::effective::{CompiledRule, DirectionSpec, Grouping, LimitSpec, Name, SizingSpec, Spec};
 use crate::api::limits::{LimitKind, LimitSet, Usable};
 use crate::api::resources::Recommend;
 use crate::api::status::Stage;
@@ -129,10 +131,9 @@ impl Sizing<'_> {
 
     /// Does a rule that holds move limits of this resource: a rule on its metrics, or one on those of none?
     fn triggered(&self, way: Way, by: &DirectionSpec, of: Usable) -> bool {
-        let holds = |rule: &&_| {
-            let rule: &crate::api::effective::CompiledRule = rule;
-            let points = self.memory.points.get(&*rule.text);
-            recommend::test(rule, way, self.readings, points) == recommend::Outcome::Holds
+        let holds = |rule: &&CompiledRule| {
+            let points = recommend::points(rule, self.memory);
+            recommend::test(rule, way, self.readings, points) == Outcome::Holds
         };
         let names = |rule| recommend::reads(rule).iter().filter_map(|it| self.spec.metrics.get(it.0));
         by.rules
