@@ -24,7 +24,7 @@
 //! | [`expr`] | *pure*: CEL expressions over metrics, type-checked and total |
 //! | [`api`] | *pure*: the YAML contract, `docktor.dev/v1`: types, reading with located mistakes, schema, effective spec |
 //! | [`model`] | *pure*: the nouns of the loop: key, snapshot, decision with its trail, memory |
-//! | [`strategies`] | *pure*: what one recommender would like: steps, target tracking |
+//! | [`strategies`] | *pure*: what one recommender would like: steps, target tracking, limits |
 //! | [`decide`] | *pure*: the pipeline, a file per stage: from what is known to how many replicas there should be |
 //! | [`simulation`] | *pure*: a policy tried on a recorded or modelled trace, row by row |
 //! | [`clock`] | the one place that reads the time |

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod condition;
 mod cron;
 pub mod effective;
+pub mod limits;
 pub mod metric;
 pub mod notifier;
 pub mod path;

@@ -1,19 +1,23 @@
 //! A decision in the making: what each stage does to it, and the line that the stage leaves.
 //! The stages themselves are functions of plain values, in files of their own.
 
+use std::cmp::Ordering;
+
 use super::activate::{self, Activity, Gate, Resting, Work};
 use super::bound::{self, ScheduledBounds};
 use super::combine::{self, Shrinking};
 use super::drift::Drift;
 use super::observe::Reading;
-use super::recommend::{Proposal, Recommendations};
+use super::recommend::{Proposal, Recommendations, Way};
+use super::size::{self, Sized};
 use super::stabilize::{self, Window};
 use super::verify::{Followed, earlier};
-use super::{Constraints, fallback, gate, limit, schedule, victims};
+use super::{Constraints, fallback, gate, limit, order, schedule, victims};
 use crate::api::behavior::{FallbackBehavior, Step};
 use crate::api::effective::{Name, Spec};
+use crate::api::policy::Order;
 use crate::api::status::{Action, NextAllowed, Stage};
-use crate::model::decision::{Decision, Drifted, Limitation, Line, Note, Sight, Why};
+use crate::model::decision::{Decision, Dimension, Drifted, Limitation, Line, Note, Resize, Sight, Why};
 use crate::model::forecast::Forecast;
 use crate::model::memory::{Memory, Purpose};
 use crate::model::observation::{ReplicaId, Snapshot};
@@ -40,6 +44,7 @@ pub(super) struct Draft {
     sight: Sight,
     fallback: bool,
     drifted: Option<Drifted>,
+    resize: Option<Box<Resize>>,
     schedules: Vec<Name>,
     rollback: Vec<ReplicaId>,
     retire: Vec<ReplicaId>,
@@ -65,6 +70,7 @@ impl Draft {
             sight: Sight::Full,
             fallback: false,
             drifted: None,
+            resize: None,
             schedules: Vec::new(),
             rollback: Vec::new(),
             retire: Vec::new(),
@@ -360,6 +366,53 @@ impl Draft {
         }
     }
 
+    /// Which way the count would go if nothing held it back but its bounds.
+    pub(super) fn would_go(&self) -> Ordering {
+        self.bounds.clamp(self.wanted).cmp(&self.from)
+    }
+
+    /// Limits, once it is clear whose turn it is. `would` is the way that the count would go.
+    pub(super) fn resize(
+        &mut self,
+        mut sized: Sized,
+        would: Ordering,
+        constraints: &Constraints,
+        memory: &Memory,
+        spec: &Spec,
+        now: Timestamp,
+    ) {
+        let moves = self.wanted != self.from;
+        // Bounds, drift and a person are obeyed whoever's turn it is.
+        let is_forced = moves && self.purpose != Purpose::Recommendation;
+        let order = spec.order.unwrap_or(Order::ReplicasFirst);
+        let turn = if is_forced { Dimension::Replicas } else { order::turn(order, would, sized.would) };
+        for (way, ordering) in [(Way::Up, Ordering::Greater), (Way::Down, Ordering::Less)] {
+            let limitation = if spec.horizontal && constraints.growing {
+                Some(Limitation::Unfinished)
+            } else if turn == Dimension::Replicas && (moves || would.is_ne()) {
+                Some(Limitation::Turn(Dimension::Replicas))
+            } else {
+                gate::forbids_resize(way, constraints, memory, spec.safety, now)
+            };
+            if let Some(limitation) = limitation {
+                sized.forbid(ordering, limitation);
+            }
+        }
+        if turn == Dimension::Resources && sized.would.is_ne() && moves {
+            self.keep_back(Stage::Gate, self.from, Some(Limitation::Turn(Dimension::Resources)));
+        }
+        let acts = sized.resize.changes();
+        if acts || (turn == Dimension::Resources && (sized.would.is_ne() || !spec.horizontal)) {
+            self.why = sized.why;
+            self.purpose = sized.purpose;
+            self.limited_by = sized.limited_by;
+        }
+        self.wait(sized.limited_by.and_then(Limitation::until));
+        self.trail.append(&mut sized.lines);
+        self.trail.sort_by_key(|it| it.stage);
+        self.resize = Some(Box::new(sized.resize));
+    }
+
     pub(super) fn gate(&mut self, constraints: &Constraints, memory: &Memory, spec: &Spec, now: Timestamp) {
         let min = self.bounds.min();
         let (replicas, limitation) =
@@ -405,6 +458,15 @@ impl Draft {
         }
     }
 
+    fn action(&self) -> Action {
+        let limits = self.resize.as_ref().map_or(Ordering::Equal, |it| size::direction(&it.from, &it.to));
+        match limits {
+            Ordering::Greater => Action::ScaleUp,
+            Ordering::Less => Action::ScaleDown,
+            Ordering::Equal => Action::between(self.from, self.wanted),
+        }
+    }
+
     pub(super) fn finish(self, why: Why, memory: &Memory, spec: &Spec, now: Timestamp) -> Decision {
         let cooling = |last, cooldown| limit::cooling_until(last, cooldown, now);
         Decision {
@@ -415,7 +477,8 @@ impl Draft {
             desired: self.wanted,
             recommended: self.recommended,
             bounds: self.bounds,
-            action: Action::between(self.from, self.wanted),
+            action: self.action(),
+            resize: self.resize,
             act: false,
             purpose: self.purpose,
             why,

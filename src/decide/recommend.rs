@@ -140,7 +140,7 @@ fn floor(spec: &Spec, snapshot: &Snapshot, from: u32, now: Timestamp) -> Option<
 }
 
 /// A step is taken once for each evaluation: its own new replicas wake passes, on rules that still hold.
-fn acted_since_evaluation(memory: &Memory) -> bool {
+pub(super) fn acted_since_evaluation(memory: &Memory) -> bool {
     memory.last_action.is_some_and(|acted| memory.last_evaluation.is_none_or(|evaluated| acted >= evaluated))
 }
 
@@ -256,14 +256,14 @@ fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
     applies && known(readings, metric, way).is_none()
 }
 
-fn points<'a>(rule: &CompiledRule, memory: &'a Memory) -> Option<&'a VecDeque<Point>> {
+pub(super) fn points<'a>(rule: &CompiledRule, memory: &'a Memory) -> Option<&'a VecDeque<Point>> {
     match rule.test {
         Test::Within { band, .. } => memory.bands.get(band.0).map(|it| &it.points),
         Test::Compare { .. } | Test::Expr(_) => None,
     }
 }
 
-fn reads(rule: &CompiledRule) -> &[MetricIndex] {
+pub(super) fn reads(rule: &CompiledRule) -> &[MetricIndex] {
     match &rule.test {
         Test::Compare { metric, .. } | Test::Within { metric, .. } => std::slice::from_ref(metric),
         Test::Expr(formula) => &formula.reads,
@@ -277,7 +277,7 @@ fn blind(metrics: &[MetricIndex], spec: &Spec, memory: &Memory) -> bool {
     })
 }
 
-fn why(
+pub(super) fn why(
     spec: &Spec,
     direction: &DirectionSpec,
     way: Way,

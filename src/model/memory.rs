@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::change::{ChangeId, Intent};
 use super::observation::ReplicaId;
 use super::trend::Recent;
+use super::usage::Usage;
+use crate::api::limits::LimitSet;
 use crate::api::policy::Mode;
 use crate::units::{Duration, Timestamp};
 
@@ -80,6 +82,24 @@ pub struct Memory {
     pub replicas: BTreeMap<ReplicaId, Life>,
     /// Failures in a row.
     pub failed: Failures,
+    /// What is remembered of limits, where the policy moves them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sizing: Option<Box<SizingMemory>>,
+}
+
+/// What docktor remembers of limits.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SizingMemory {
+    /// The limits that docktor last set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitSet>,
+    /// When it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_resize: Option<Timestamp>,
+    /// Past use, where limits are found by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 /// A number for each direction.
@@ -275,6 +295,22 @@ impl Memory {
         }
     }
 
+    /// docktor has changed the limits of each replica. Cooldowns are those of the count.
+    pub fn record_resize(&mut self, from: &LimitSet, to: &LimitSet, at: Timestamp) {
+        let sizing = self.sizing.get_or_insert_default();
+        sizing.limits = Some(*to);
+        if from == to {
+            return;
+        }
+        sizing.last_resize = Some(at);
+        self.last_action = Some(at);
+        if from.iter().any(|(kind, before)| to.get(kind).is_some_and(|after| after > before)) {
+            self.last_up = Some(at);
+        } else {
+            push_bounded(&mut self.scale_downs, at, MAX_SCALE_DOWNS);
+        }
+    }
+
     /// docktor could not make a change, or it came to nothing: `current` is what there is.
     /// Counts as one failure, and the change as none that limits would count.
     pub fn record_failure(&mut self, current: u32, at: Timestamp) {
@@ -374,6 +410,10 @@ impl Memory {
         self.changes.iter_mut().for_each(|it| earlier(&mut it.at));
         self.scale_downs.iter_mut().chain(&mut self.drift.restores).for_each(earlier);
         self.drift.seen.iter_mut().for_each(|it| earlier(&mut it.at));
+        if let Some(sizing) = &mut self.sizing {
+            sizing.last_resize.iter_mut().for_each(earlier);
+            sizing.usage.iter_mut().for_each(|it| it.turn_back(now));
+        }
     }
 
     /// The life of that replica, begun here where it is new. Beyond the bound nothing is followed.

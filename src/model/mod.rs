@@ -5,5 +5,7 @@ pub mod key;
 pub mod trend;
 pub mod forecast;
 pub mod observation;
+pub mod histogram;
+pub mod usage;
 pub mod memory;
 pub mod decision;

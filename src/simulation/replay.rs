@@ -8,9 +8,11 @@
 
 use serde::Serialize;
 
+use super::limits::Followed;
 use super::scene;
 use super::trace::{At, Row};
 use crate::api::effective::{Name, Origin, Spec};
+use crate::api::limits::LimitSet;
 use crate::api::policy::Mode;
 use crate::api::status::{Action, TrailLine};
 use crate::decide::{Constraints, decide};
@@ -26,6 +28,8 @@ pub struct Replay {
     memory: Memory,
     before: Option<Before>,
     forecaster: Option<Forecaster>,
+    /// Limits, where the policy moves them.
+    limits: Option<Box<Followed>>,
     /// Metrics that had no value yet, of those that the trace has to give.
     wanting: Vec<Name>,
 }
@@ -48,8 +52,9 @@ impl Replay {
         let given = spec.metrics.iter().filter(|it| matches!(it.origin, Origin::Source | Origin::Target(_)));
         let wanting = given.map(|it| it.name.clone()).collect();
         let forecaster = Question::of(&spec).map(Forecaster::new);
+        let limits = spec.sizing.as_ref().map(|it| Box::new(Followed::new(it)));
         let spec = Spec { mode: Mode::Auto, ..spec };
-        Self { spec, memory: Memory::default(), before: None, forecaster, wanting }
+        Self { spec, memory: Memory::default(), before: None, forecaster, limits, wanting }
     }
 
     /// What the policy decides at this row. Rows come in their order.
@@ -58,6 +63,10 @@ impl Replay {
         self.follow(row, current);
         let mut snapshot = scene::snapshot(&self.spec, row, current);
         snapshot.forecast = self.forecaster.as_mut().map(|it| it.prediction(row.at));
+        if let Some(limits) = &mut self.limits {
+            let limits = limits.at(row, &mut self.memory);
+            scene::limited(&mut snapshot, row, limits);
+        }
         self.memory.desired = Some(current);
         let decision = decide(&self.spec, &mut self.memory, &snapshot, &Constraints::default(), row.at);
         if !self.wanting.is_empty() {
@@ -65,6 +74,9 @@ impl Replay {
         }
         if let Some(forecaster) = &mut self.forecaster {
             forecaster.learn(&self.spec, &decision);
+        }
+        if let (Some(limits), Some(resize)) = (&mut self.limits, &decision.resize) {
+            limits.decided(row.at, **resize);
         }
         let Decision { from, desired, purpose, .. } = decision;
         self.before = Some(Before { at: row.at, from, desired, purpose, told: row.scaled.is_some() });
@@ -82,10 +94,11 @@ impl Replay {
         self.wanting.iter().map(|it| &**it)
     }
 
-    /// How many run: as the row says, else as was decided last, else the minimum.
+    /// How many run: as the row says, else as was decided last, else the minimum; one where none are scaled.
     fn current(&self, row: &Row) -> u32 {
         let told = row.scaled.map(|it| it.to);
-        let decided = self.before.map_or(self.bounds().min(), |it| it.desired);
+        let first = if self.spec.horizontal { self.spec.bounds.min() } else { 1 };
+        let decided = self.before.map_or(first, |it| it.desired);
         stated(row).or(told).unwrap_or(decided)
     }
 
@@ -102,10 +115,6 @@ impl Replay {
         {
             self.memory.record_change(before.from, before.desired, before.purpose, before.at);
         }
-    }
-
-    const fn bounds(&self) -> Bounds {
-        self.spec.bounds
     }
 }
 
@@ -139,6 +148,12 @@ pub struct Simulated {
     pub reason: String,
     /// A line from each stage that had something to say.
     pub trail: Vec<TrailLine>,
+    /// Limits that there should be of each replica, where the policy moves them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitSet>,
+    /// Limits that there were, where they are to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits_before: Option<LimitSet>,
 }
 
 impl Simulated {
@@ -153,6 +168,8 @@ impl Simulated {
             limited_by: decision.limited_by.map(|it| it.to_string()),
             reason: decision.reason(),
             trail: decision.trail.iter().map(Line::render).collect(),
+            limits: decision.resize.as_ref().map(|it| it.to),
+            limits_before: decision.resize.as_ref().filter(|it| it.changes()).map(|it| it.from),
         }
     }
 }

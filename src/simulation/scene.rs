@@ -24,10 +24,30 @@ pub fn snapshot(spec: &Spec, row: &Row, current: u32) -> Snapshot {
     Snapshot {
         replicas,
         current: Some(current),
+        limits: None,
         metrics: metrics(spec, row),
         forecast: None,
         evaluation: true,
     }
+}
+
+/// Gives the workload these limits; what the row tells in percent is percent of them.
+pub fn limited(snapshot: &mut Snapshot, row: &Row, limits: Limits) {
+    for (replica, told) in snapshot.replicas.iter_mut().zip(row.replicas.iter().flatten()) {
+        let cpus = limits.cpus.or(replica.limits.cpus);
+        for sample in &mut replica.samples {
+            if let (Some(percent), Some(cores), None) =
+                (told.cpu.flatten(), cpus, told.cpu_one_core.flatten())
+            {
+                sample.cpu = Some(percent * cores);
+            }
+            if let Some(bytes) = limits.memory {
+                sample.memory = sample.memory.map(|percent| percent / ALL * bytes);
+            }
+        }
+        replica.limits = Limits { cpus, memory: limits.memory.or(replica.limits.memory), ..limits };
+    }
+    snapshot.limits = Some(limits);
 }
 
 fn metrics(spec: &Spec, row: &Row) -> BTreeMap<String, Observation> {

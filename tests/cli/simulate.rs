@@ -62,6 +62,28 @@ fn json_lines_give_one_decision_a_row() {
 }
 
 #[test]
+fn limits_have_a_column_and_fields_of_their_own() {
+    let policy = "apiVersion: docktor.dev/v1\nkind: ScalingPolicy\nmetadata: {name: builder}\nspec:\n  \
+                  target: {compose: {project: shop, service: web}}\n  \
+                  resources: {cpuQuota: {min: 100%, max: 800%}, tasksMax: {min: 100, max: 1500}}\n  \
+                  scaleUp: {rules: [{metric: cpu.utilization, op: '>', value: 80}], step: x1.5}\n";
+    let trace = "at,cpu.utilization,limits.cpuQuota\n0,50,200%\n15,90,\n30,50,\n";
+    let (run, folder) = simulate(policy, trace, &["--report"]);
+    assert_snapshot!(redacted(&run, folder.path()));
+    let (run, _) = simulate(policy, trace, &["-o", "jsonl"]);
+    let rows: Vec<serde_json::Value> =
+        run.stdout.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    assert_eq!(rows[1]["limitsBefore"], serde_json::json!({"cpuQuota": "200%", "tasksMax": 100}));
+    assert_eq!(rows[1]["limits"], serde_json::json!({"cpuQuota": "300%", "tasksMax": 100}));
+    assert_eq!(rows[2].get("limitsBefore"), None);
+    let (run, _) = simulate(policy, "at,limits.cpuQuota\n0,200\n", &[]);
+    assert!(
+        run.code == 2 && run.stderr.contains("line 2: `limits.cpuQuota`: found `200`; write `200%`"),
+        "{run}"
+    );
+}
+
+#[test]
 fn a_picture_is_svg() {
     let (run, _) = simulate(POLICY, TRACE, &["-o", "svg"]);
     assert_eq!(run.code, 0);

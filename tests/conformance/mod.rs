@@ -10,6 +10,7 @@ mod keda;
 mod nomad;
 mod rules;
 mod schedules;
+mod sizing;
 mod tracking;
 
 use docktor::api::Document;
@@ -32,11 +33,14 @@ const SOURCES: &str = "
     latency: {prometheus: {url: 'http://h:9090', query: q}}
 ";
 
-/// What a policy, whose `spec` is this with the target aside, makes of each row of a trace.
-fn replayed<T>(spec: &str, trace: &str, told: impl Fn(&Row, &Decision) -> T) -> Vec<T> {
+/// A scale target that has replicas.
+const WEB: &str = "compose: {project: shop, service: web}";
+
+/// What a policy of this target, whose other `spec` is this, makes of each row of a trace.
+fn replayed<T>(target: &str, spec: &str, trace: &str, told: impl Fn(&Row, &Decision) -> T) -> Vec<T> {
     let text = format!(
         "apiVersion: docktor.dev/v1\nkind: ScalingPolicy\nmetadata: {{name: web}}\nspec:\n  \
-         target: {{compose: {{project: shop, service: web}}}}\n{spec}"
+         target: {{{target}}}\n{spec}"
     );
     let mut documents = read("web.yaml", text.as_bytes());
     let document = documents.pop().expect("there is a document").document;
@@ -50,13 +54,18 @@ fn replayed<T>(spec: &str, trace: &str, told: impl Fn(&Row, &Decision) -> T) -> 
 
 /// The decisions, row by row, as `simulate` shows them.
 fn decisions(spec: &str, trace: &str) -> Vec<Simulated> {
-    replayed(spec, trace, Simulated::new)
+    decisions_of(WEB, spec, trace)
+}
+
+/// The same of another target.
+fn decisions_of(target: &str, spec: &str, trace: &str) -> Vec<Simulated> {
+    replayed(target, spec, trace, Simulated::new)
 }
 
 /// The counts that are decided, and what `ScalingLimited` says of each.
 fn outcomes(spec: &str, trace: &str) -> Vec<(u32, Reason)> {
     let reason = |it: &Decision| it.limited_by.and_then(Limitation::reason);
-    replayed(spec, trace, |_, it| (it.desired, reason(it).unwrap_or(Reason::DesiredWithinRange)))
+    replayed(WEB, spec, trace, |_, it| (it.desired, reason(it).unwrap_or(Reason::DesiredWithinRange)))
 }
 
 /// The counts that are decided, row by row.

@@ -59,7 +59,7 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
         priority: filled.priority.unwrap_or(0),
         notify: filled.notify.clone().unwrap_or_default(),
         on_delete: filled.on_delete.unwrap_or_default(),
-        resources: filled.resources.clone(),
+        sizing: filled.resources.as_ref().map(sizing::compile),
         order: filled.order,
         horizontal: filled.replicas.is_some(),
     })

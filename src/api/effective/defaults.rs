@@ -54,6 +54,7 @@ pub fn effective_policy(policy: &PolicySpec, profile: Option<&PolicySpec>) -> Po
         warm_up: written.warm_up.or(Some(Duration::from_secs(60))),
         readiness_delay: written.readiness_delay.or(Some(Duration::from_secs(30))),
         replicas: written.replicas.map(fill_replicas),
+        resources: written.resources.map(|it| sizing::fill(it, profile)),
         scale_up: Some(fill_up(written.scale_up.unwrap_or_default())),
         scale_down: Some(fill_down(written.scale_down.unwrap_or_default())),
         track: written.track.map(|it| it.into_iter().map(fill_track).collect()),

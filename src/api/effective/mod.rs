@@ -83,8 +83,8 @@ pub struct Spec {
     pub notify: Vec<String>,
     /// What becomes of the workload when the policy is deleted.
     pub on_delete: OnDelete,
-    /// Vertical scaling, as written.
-    pub resources: Option<Resources>,
+    /// Vertical scaling.
+    pub sizing: Option<SizingSpec>,
     /// Which acts first where both ways of scaling are there.
     pub order: Option<Order>,
     /// Does the policy scale replicas at all?
@@ -398,10 +398,12 @@ pub enum SpecError {
 mod compile;
 mod defaults;
 mod profiles;
+mod sizing;
 mod unsupported;
 
 pub use defaults::{effective_policy, merged};
 pub use profiles::{BUILT_IN, built_in};
+pub use sizing::{Grouping, LimitSpec, ReserveSpec, SizingSpec};
 pub use unsupported::{Unsupported, unsupported};
 
 impl Spec {

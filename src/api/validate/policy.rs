@@ -289,14 +289,20 @@ fn recommends_something(spec: &PolicySpec, path: &Path, findings: &mut Findings)
     };
     let up = spec.scale_up.as_ref().filter(has_rules);
     let down = spec.scale_down.as_ref().filter(has_rules);
-    let track = spec.track.as_ref().is_some_and(|track| !track.is_empty());
-    let schedules = spec.schedules.as_ref().is_some_and(|schedules| !schedules.is_empty());
+    // These move the count; a policy of limits alone has none.
+    let counts = spec.replicas.is_some() || spec.resources.is_none();
+    let track = counts && spec.track.as_ref().is_some_and(|track| !track.is_empty());
+    let schedules = counts && spec.schedules.as_ref().is_some_and(|schedules| !schedules.is_empty());
+    let forecast = counts && spec.forecast.is_some();
     let histogram = spec.resources.as_ref().is_some_and(|it| it.recommend == Some(Recommend::Histogram));
     let steps_down = down.is_some_and(|it| it.step.is_some());
-    if up.is_some() || steps_down || track || schedules || histogram || spec.forecast.is_some() {
+    if up.is_some() || steps_down || track || schedules || histogram || forecast {
         return;
     }
-    let message = if down.is_some() {
+    let message = if !counts {
+        "nothing here can move a limit: `track`, `schedules` and `forecast` move the count of replicas; add \
+         `scaleUp.rules`, `scaleDown.rules` with `scaleDown.step`, `resources.recommend: Histogram` or a `profile`"
+    } else if down.is_some() {
         "nothing here can change the count: `scaleDown.rules` only permit; add `scaleDown.step`, `scaleUp.rules`, \
          `track`, `schedules` or `forecast`"
     } else {

@@ -39,7 +39,7 @@ pub fn run(args: &SimulateArgs, global: &Global, output: &mut Output) -> Result<
     for note in &policy.notes {
         eprintln!("docktorctl: note: {note}");
     }
-    let mut printer = Printer::new(&global.output, &policy.name, args.report, output);
+    let mut printer = Printer::new(&global.output, &policy, args.report, output);
     let replayed = replay(&args.trace, policy.spec, &mut printer);
     let printed = printer.end();
     replayed.and(printed)

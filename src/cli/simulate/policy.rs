@@ -14,6 +14,9 @@ use crate::api::policy::{Mode, PolicySpec, ScalingPolicy};
 use crate::api::read::{self, Parsed};
 use crate::api::validate;
 
+/// What a simulation does, though the controller does not do it yet.
+const DONE_HERE: [&str; 2] = ["spec.resources", "spec.order"];
+
 /// A policy that can be simulated.
 pub(super) struct Policy {
     pub(super) name: String,
@@ -48,11 +51,6 @@ impl Policy {
         }
         let spec = Spec::effective(&policy.spec, profile.as_ref())
             .map_err(|error| Failure::new(Exit::Usage, anyhow::Error::from(error).context(file.clone())))?;
-        if !spec.horizontal {
-            return Err(invalid(
-                "it scales no replicas, and vertical scaling is not supported by this build yet".into(),
-            ));
-        }
         let notes = notes(&spec);
         Ok(Self { name: policy.metadata.name.clone(), spec, notes })
     }
@@ -132,7 +130,8 @@ fn notes(spec: &Spec) -> Vec<String> {
     }
     let is_source = |path: &str| path.starts_with("spec.metrics.");
     for it in unsupported(spec).into_iter().filter(|it| !is_source(&it.path) && it.path != "spec.mode") {
-        notes.push(format!("left out here, and refused by the controller: {}: {}", it.path, it.what));
+        let here = if DONE_HERE.contains(&&*it.path) { "done here, but" } else { "left out here, and" };
+        notes.push(format!("{here} refused by the controller: {}: {}", it.path, it.what));
     }
     if !spec.scale_down.rules.is_empty() && !spec.scale_down.step_written && spec.track.is_empty() {
         notes.push(

@@ -6,6 +6,7 @@ mod metrics;
 mod properties;
 mod replicas;
 mod rules;
+mod sizing;
 mod trends;
 
 use std::sync::Arc;

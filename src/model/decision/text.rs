@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Evidence, Limitation, Note, Why};
+use super::{Dimension, Evidence, Limitation, Note, Resize, Why};
 
 /// A number for people: enough digits to tell it from its threshold, and no more.
 struct Short(f64);
@@ -63,6 +63,28 @@ impl fmt::Display for Why {
             Self::BelowMin(min) => write!(f, "below the minimum of {min}"),
             Self::AboveMax(max) => write!(f, "above the maximum of {max}"),
             Self::Drift { left } => write!(f, "somebody else changed the count from {left}"),
+            Self::LimitsOutside => f.write_str("limits are outside of their range"),
+            Self::OutsideOfUse { kind, present, lower, upper } => {
+                let written = |value: f64| kind.written(value.round());
+                write!(
+                    f,
+                    "{kind} {} is outside of {} to {}",
+                    written(*present),
+                    written(*lower),
+                    written(*upper)
+                )?;
+                f.write_str(", which past use says")
+            }
+            Self::OffTarget { kind, present, target } => {
+                let written = |value: f64| kind.written(value.round());
+                write!(
+                    f,
+                    "{kind} {} has long been off {}, which past use says",
+                    written(*present),
+                    written(*target)
+                )
+            }
+            Self::OutOfMemory => f.write_str("the kernel killed for want of memory"),
             Self::Person { by } => write!(f, "asked for by {by}"),
             Self::TurnedOff => {
                 f.write_str("somebody else turned the workload off; docktor waits until a replica runs")
@@ -93,6 +115,18 @@ impl fmt::Display for Limitation {
             Self::Min(min) => write!(f, "the minimum of {min}"),
             Self::Max(max) => write!(f, "the maximum of {max}"),
             Self::Ceiling(most) => write!(f, "the target, which can have no more than {most}"),
+            Self::LimitMin(kind) => write!(f, "resources.{kind}.min"),
+            Self::LimitMax(kind) => write!(f, "resources.{kind}.max"),
+            Self::Host(kind) => {
+                write!(f, "the host, which has no more to give for {kind}, its reserve aside")
+            }
+            Self::InUse(kind) => write!(f, "present use, which {kind} keeps a tenth above"),
+            Self::UseUnknown(kind) => {
+                write!(f, "present use, which is not known, so {kind} does not go down")
+            }
+            Self::MinStep(kind) => write!(f, "resources.{kind}.minStep"),
+            Self::Turn(Dimension::Replicas) => f.write_str("order: it is the turn of replicas"),
+            Self::Turn(Dimension::Resources) => f.write_str("order: it is the turn of resources"),
             Self::Settling(until) => write!(f, "a change by somebody else, which settles until {until}"),
             Self::DriftHold(until) => write!(f, "a change by somebody else, which is kept until {until}"),
             Self::DriftContested => f.write_str("somebody else, who keeps undoing what docktor restores"),
@@ -106,6 +140,19 @@ impl fmt::Display for Limitation {
             Self::Unfinished => f.write_str("a replica that is starting or under verification"),
             Self::ScaleDownsPerHour(until) => write!(f, "safety.maxScaleDownsPerHour until {until}"),
         }
+    }
+}
+
+impl fmt::Display for Resize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.changes() {
+            return f.write_str("limits stay");
+        }
+        for (index, (kind, from, to)) in self.changed().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(f, "{comma}{kind} {} -> {}", kind.written(from), kind.written(to))?;
+        }
+        Ok(())
     }
 }
 
@@ -132,6 +179,9 @@ impl fmt::Display for Note {
             }
             Self::NotYet { times, needed } => write!(f, "rules hold, {times} of {needed} in a row"),
             Self::Learning { has, needs } => write!(f, "forecast: learning, has {has} of {needs}"),
+            Self::Limits(present) => write!(f, "limits: {present}"),
+            Self::Resized { resize, step: Some(step) } => write!(f, "{resize} ({step})"),
+            Self::Resized { resize, step: None } => write!(f, "{resize}"),
             Self::NoOpinion => f.write_str("no opinion"),
             Self::Fallback => f.write_str("metrics cannot be read, the fallback decides"),
             Self::Largest { of } => write!(f, "the largest of {of}"),
