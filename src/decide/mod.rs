@@ -3,7 +3,7 @@
 //!
 //! The pipeline, a file per stage, in this order: observe → recommend → fallback → combine → activate →
 //! stabilize → limit → bound → gate. `verify` follows replicas, `drift` changes by others, and `victims` says
-//! who goes.
+//! who goes. `outlook` tells what stands between a decision and another one.
 
 pub mod activate;
 pub mod bound;
@@ -14,6 +14,7 @@ pub mod fallback;
 pub mod gate;
 pub mod limit;
 pub mod observe;
+pub mod outlook;
 pub mod recommend;
 pub mod schedule;
 pub mod stabilize;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use super::observe::{self, Readiness, Reading};
 use crate::api::behavior::When;
 use crate::api::effective::{CompiledRule, DirectionSpec, Goal, MetricIndex, Origin, Spec, Test, TrackSpec};
@@ -9,14 +11,14 @@ use crate::model::decision::{Evidence, Why};
 use crate::model::memory::{Memory, Point};
 use crate::model::observation::Snapshot;
 use crate::strategies::step;
-use crate::strategies::target_tracking::{self, Tolerance};
+use crate::strategies::target_tracking::{self, Measured, Tolerance};
 use crate::units::{Duration, Timestamp};
 
 /// Most points that a `within` rule looks at.
 pub const MAX_POINTS: usize = 1_000;
 
 /// Which way a direction's rules point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// scaleUp.
     Up,
@@ -25,7 +27,7 @@ pub enum Way {
 }
 
 /// Whether a rule holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It does.
     Holds,
@@ -153,7 +155,7 @@ pub fn test(
     }
 }
 
-fn known(readings: &[Reading], metric: MetricIndex, way: Way) -> Option<f64> {
+pub(super) fn known(readings: &[Reading], metric: MetricIndex, way: Way) -> Option<f64> {
     let reading = readings.get(metric.0)?;
     match way {
         Way::Up => reading.for_growing(),
@@ -231,12 +233,12 @@ fn standing(
 }
 
 /// Is there no value where there should be one?
-fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
+pub(super) fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
     let applies = readings.get(metric.0).is_some_and(|it| *it != Reading::NotApplicable);
     applies && known(readings, metric, way).is_none()
 }
 
-fn reads(rule: &CompiledRule) -> &[MetricIndex] {
+pub(super) fn reads(rule: &CompiledRule) -> &[MetricIndex] {
     match &rule.test {
         Test::Compare { metric, .. } | Test::Within { metric, .. } => std::slice::from_ref(metric),
         Test::Expr(formula) => &formula.reads,
@@ -291,37 +293,64 @@ fn tracked(
     ready: u32,
     now: Timestamp,
 ) -> Option<Proposal> {
-    let tolerance = Tolerance { up: spec.scale_up.tolerance, down: spec.scale_down.tolerance };
     let metric = spec.metrics.get(track.metric.0)?;
-    // A trace may give the value itself; then there are no replicas to look at.
-    let of_replicas = match metric.origin {
-        Origin::Target(of_target) if !snapshot.metrics.contains_key(&*metric.name) => Some(of_target),
-        _ => None,
-    };
-    let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
-    let (replicas, target, per_replica) = match (track.goal, of_replicas) {
-        (Goal::Utilization { target, .. }, Some(of_target)) => {
-            let measured = observe::measured(of_target, snapshot, readiness, now);
-            (target_tracking::utilization(&measured, from, target, tolerance)?, target, false)
-        }
-        (Goal::PerReplica { target }, Some(of_target)) => {
-            let measured = observe::measured(of_target, snapshot, readiness, now);
-            (target_tracking::per_replica(&measured, from, target, tolerance)?, target, false)
-        }
-        (Goal::Utilization { target, .. }, None) => {
-            let observed = step::whole_part(reading.for_growing()?);
-            (target_tracking::value(observed, target, from, ready, tolerance)?, target, false)
-        }
-        (Goal::PerReplica { target }, None) | (Goal::Value(target), _) => {
-            (target_tracking::value(reading.for_growing()?, target, from, ready, tolerance)?, target, false)
-        }
-        (Goal::AverageValue(target), _) => {
-            (target_tracking::average_value(reading.for_growing()?, target, from, tolerance)?, target, true)
-        }
-    };
+    let shown = shown(spec, track, snapshot, reading, now)?;
+    let replicas = wanted(spec, track.goal, &shown, from, ready)?;
     let value = reading.for_growing().unwrap_or(f64::NAN);
-    let why = Why::Track { metric: metric.name.clone(), value, target, per_replica };
+    let per_replica = matches!(track.goal, Goal::AverageValue(_));
+    let why = Why::Track { metric: metric.name.clone(), value, target: track.goal.target(), per_replica };
     Some(Proposal { replicas, why })
+}
+
+/// What target tracking looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Shown {
+    /// Each replica by itself.
+    Replicas(Vec<Measured>),
+    /// One value.
+    Value(f64),
+}
+
+/// What an entry of `track` looks at now; `None` where there is nothing to look at.
+pub(super) fn shown(
+    spec: &Spec,
+    track: &TrackSpec,
+    snapshot: &Snapshot,
+    reading: Reading,
+    now: Timestamp,
+) -> Option<Shown> {
+    let metric = spec.metrics.get(track.metric.0)?;
+    let per_replica = matches!(track.goal, Goal::Utilization { .. } | Goal::PerReplica { .. });
+    match metric.origin {
+        // A trace may give the value itself; then there are no replicas to look at.
+        Origin::Target(of_target) if per_replica && !snapshot.metrics.contains_key(&*metric.name) => {
+            let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
+            Some(Shown::Replicas(observe::measured(of_target, snapshot, readiness, now)))
+        }
+        _ => reading.for_growing().map(Shown::Value),
+    }
+}
+
+/// How many replicas hold the target value, given what is shown.
+pub(super) fn wanted(spec: &Spec, goal: Goal, shown: &Shown, from: u32, ready: u32) -> Option<u32> {
+    let tolerance = Tolerance { up: spec.scale_up.tolerance, down: spec.scale_down.tolerance };
+    match (goal, shown) {
+        (Goal::Utilization { target, .. }, Shown::Replicas(measured)) => {
+            target_tracking::utilization(measured, from, target, tolerance)
+        }
+        (_, Shown::Replicas(measured)) => {
+            target_tracking::per_replica(measured, from, goal.target(), tolerance)
+        }
+        (Goal::Utilization { target, .. }, Shown::Value(value)) => {
+            target_tracking::value(step::whole_part(*value), target, from, ready, tolerance)
+        }
+        (Goal::PerReplica { target } | Goal::Value(target), Shown::Value(value)) => {
+            target_tracking::value(*value, target, from, ready, tolerance)
+        }
+        (Goal::AverageValue(target), Shown::Value(value)) => {
+            target_tracking::average_value(*value, target, from, tolerance)
+        }
+    }
 }
 
 fn count_failures(spec: &Spec, memory: &mut Memory, readings: &[Reading]) {
