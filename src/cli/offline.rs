@@ -21,11 +21,9 @@ pub fn needs(origin: &Origin, view: &PolicyView, now: Timestamp) -> Vec<String> 
     let Some(spec) = folder.spec(view).filter(|it| it.horizontal) else { return Vec::new() };
     let outlook = guess(Spec { mode: Mode::Auto, ..spec }, view, now);
     let name = &view.metadata.name;
-    let known = if view.status.replicas.is_some() {
-        format!("What {name} asks for at {} replicas, by its text and its status file:", outlook.count)
-    } else {
-        format!("What {name} asks for at {} replicas, by its text alone:", outlook.count)
-    };
+    let count = story::many(outlook.count, "replica");
+    let by = if view.status.replicas.is_some() { "its text and its status file" } else { "its text alone" };
+    let known = format!("What {name} asks for at {count}, by {by}:");
     let head = [String::new(), known, String::new()];
     head.into_iter().chain(story::needs(name, &outlook, now)).collect()
 }

@@ -1,5 +1,6 @@
 //! The real loop on paused time, with a workload in memory and a policy folder on disk.
 
+mod explain;
 mod harness;
 
 use docktor::api::condition::{ConditionStatus, ConditionType, Reason};

@@ -2,7 +2,8 @@
 
 mod sentences;
 
-use sentences::{Teller, many, number};
+pub use sentences::many;
+use sentences::{Teller, number};
 
 use super::explanation::Explanation;
 use super::view::word;
@@ -83,10 +84,8 @@ fn set_by(it: &SetBy) -> String {
 fn observed(tell: &Teller<'_>, it: &Explanation) -> Vec<String> {
     let values: Vec<_> =
         it.observed.metrics.iter().map(|(name, value)| format!("{name} {}", number(*value))).collect();
-    let mut lines = vec![match values.is_empty() {
-        true => format!("no metric has a value ({})", tell.past(it.decision.time)),
-        false => format!("{} ({})", values.join(", "), tell.past(it.decision.time)),
-    }];
+    let values = if values.is_empty() { "no metric has a value".to_owned() } else { values.join(", ") };
+    let mut lines = vec![format!("{values} ({})", tell.past(it.decision.time))];
     for missing in &it.outlook.missing {
         let times = many(missing.evaluations, "evaluation");
         lines.push(format!("{} is missing, for {times} in a row", missing.metric));
@@ -151,7 +150,7 @@ fn course(tell: &Teller<'_>, outlook: &Outlook, way: Way) -> Vec<String> {
 fn next(tell: &Teller<'_>, outlook: &Outlook) -> Vec<String> {
     let interval = outlook.next.interval;
     let mut lines = vec![match outlook.next.evaluation {
-        Some(at) => format!("evaluation {}, then every {interval}", tell.time(at)),
+        Some(at) => format!("evaluation at {}, then every {interval}", tell.time(at)),
         None => format!("an evaluation every {interval}"),
     }];
     for (verb, course) in [("grow", &outlook.grow), ("shrink", &outlook.shrink)] {

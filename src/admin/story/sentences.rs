@@ -59,7 +59,7 @@ impl Teller<'_> {
     pub(super) fn may(&self, verb: &str, may: May) -> String {
         match may {
             May::Now => format!("it may {verb} as soon as something asks for it"),
-            May::At(at) => format!("it may {verb} {} at the earliest", self.time(at)),
+            May::At(at) => format!("it may {verb} at {} at the earliest", self.time(at)),
             May::Waits => format!("it does not {verb} by time alone"),
         }
     }
@@ -101,7 +101,7 @@ impl Teller<'_> {
             }
             Barrier::Failed { in_a_row, until } => {
                 let failed = format!("{} failed in a row", many(*in_a_row, "change"));
-                let again = until.as_ref().map(|it| format!("docktor tries again {}, ", at(it)));
+                let again = until.as_ref().map(|it| format!("docktor tries again at {}, ", at(it)));
                 let again = again.map_or(String::new(), |it| format!("{it}or at once after "));
                 let resume = format!("`docktorctl resume {policy}`");
                 match until {
@@ -139,19 +139,19 @@ impl Teller<'_> {
             Barrier::NobodyAsks => "nothing in the policy asks for it".to_owned(),
             Barrier::Working { until: None } => "there is work, and one replica stays for it".to_owned(),
             Barrier::Working { until: Some(until) } => {
-                format!("one replica stays until there was no work for long enough: {}", at(until))
+                format!("one replica stays until there was no work for long enough, at {}", at(until))
             }
             Barrier::AtRest => "it is at rest, and only work wakes it".to_owned(),
             Barrier::Window { way, recommended, window, until } => {
                 let name = format!("{}.stabilizationWindow", section(*way));
                 let last = at(until);
                 format!(
-                    "{name}: {recommended} were recommended within {window}; the last such leaves it {last}"
+                    "{name}: {recommended} were recommended within {window}; the last such leaves it at {last}"
                 )
             }
             Barrier::Disabled { way } => format!("{}.select is Disabled", section(*way)),
             Barrier::RateLimit { way, reach, until } => {
-                let more = until.as_ref().map(|it| format!(", more {}", at(it))).unwrap_or_default();
+                let more = until.as_ref().map(|it| format!(", more at {}", at(it))).unwrap_or_default();
                 format!("{}.limits: as far as {reach} now{more}", section(*way))
             }
             Barrier::Cooldown { way, until } => format!("{}.cooldown until {}", section(*way), at(until)),
@@ -175,22 +175,20 @@ impl Teller<'_> {
             RulesRole::Ask(count) => format!("then it asks for {count}"),
             RulesRole::Permit => "then it may go down".to_owned(),
         };
-        let mut lines = vec![format!("{who}{}; {then}:", self.in_a_row(it))];
+        let in_a_row = match it.needed {
+            0 | 1 => String::new(),
+            needed => format!(", {needed} evaluations in a row"),
+        };
+        let mut lines = vec![format!("{who}{in_a_row}; {then}:")];
         lines.extend(it.rules.iter().map(|rule| format!("  - {}", rule_line(rule))));
+        lines.extend(self.in_a_row(it));
         lines
     }
 
-    fn in_a_row(&self, it: &RulesOutlook) -> String {
-        if it.needed <= 1 {
-            return String::new();
-        }
-        let at = it.earliest.map(|at| format!(", the last of them {} at the earliest", self.time(at)));
-        format!(
-            ", {} evaluations in a row ({} so far{})",
-            it.needed,
-            it.in_a_row.min(it.needed),
-            at.unwrap_or_default()
-        )
+    fn in_a_row(&self, it: &RulesOutlook) -> Option<String> {
+        let so_far = format!("{} of {} in a row so far", it.in_a_row.min(it.needed), it.needed);
+        let last = it.earliest.map(|at| format!("; the last at {} at the earliest", self.time(at)));
+        (it.needed > 1).then(|| so_far + &last.unwrap_or_default())
     }
 
     pub(super) fn track(&self, it: &TrackOutlook, outlook: &Outlook, way: Way) -> String {
@@ -306,8 +304,8 @@ fn are(names: &[String]) -> String {
 
 /// A value at which something changes, with as many digits as it takes to hit it.
 fn precise(value: f64) -> String {
-    let short = format!("{value:.*e}", EDGE_DIGITS - 1).parse().unwrap_or(value);
-    if value.fract() == 0.0 { format!("{value}") } else { format!("{short}") }
+    let short: f64 = format!("{value:.*e}", EDGE_DIGITS - 1).parse().unwrap_or(value);
+    if value.fract() == 0.0 { value.to_string() } else { short.to_string() }
 }
 
 /// A measured value.
@@ -316,7 +314,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// `1 replica`, `2 replicas`.
-pub(super) fn many(count: u32, noun: &str) -> String {
+pub fn many(count: u32, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 

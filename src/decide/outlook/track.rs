@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::super::recommend::{Shown, Way, shown, wanted};
 use super::Scene;
 use super::rules::{MetricSeen, seen};
-use crate::api::effective::{Goal, TrackSpec};
+use crate::api::effective::{Goal, Origin, TrackSpec};
 use crate::strategies::target_tracking::Measured;
 
 /// How often the search doubles on its way to a value that is large enough; 2^31 replicas take 31.
 const MAX_DOUBLINGS: u32 = 64;
+/// Digits after the first that tell every number from its neighbors.
+const MAX_DIGITS: usize = 16;
+/// How far, as a fraction of it, the value that is told may be from the one that was found.
+const ROUNDING: f64 = 1e-11;
 
 /// One tracked metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,9 +89,14 @@ pub(super) fn outlook(scene: &Scene<'_>, track: &TrackSpec) -> TrackOutlook {
 
 /// At rest, only `activation` counts.
 fn edges(scene: &Scene<'_>, track: &TrackSpec, present: Option<&Shown>) -> (Option<Edge>, Option<Edge>) {
-    if scene.present.spec.idle.is_some_and(|it| scene.count <= it.replicas) {
+    let spec = scene.present.spec;
+    if spec.idle.is_some_and(|it| scene.count <= it.replicas) {
         let wakes = Edge { value: track.activation, inclusive: false };
         return (track.wakes.then_some(wakes), None);
+    }
+    let of_target = spec.metrics.get(track.metric.0).is_some_and(|it| matches!(it.origin, Origin::Target(_)));
+    if of_target && scene.count == 0 {
+        return (None, None);
     }
     let proposal = |value: f64| ask(scene, track, &at(value, track.goal, present));
     let pivot = match track.goal {
@@ -112,7 +121,9 @@ fn ask(scene: &Scene<'_>, track: &TrackSpec, shown: &Shown) -> Option<u32> {
 
 /// The same workload, were the metric at `value`: each replica that counts has its even share.
 fn at(value: f64, goal: Goal, present: Option<&Shown>) -> Shown {
-    let Some(Shown::Replicas(measured)) = present else { return Shown::Value(value) };
+    let Some(Shown::Replicas(measured)) = present.filter(|it| !is_empty(it)) else {
+        return Shown::Value(value);
+    };
     let utilization = matches!(goal, Goal::Utilization { .. });
     let moved = measured.iter().map(|it| match *it {
         Measured::Counted { request, .. } => {
@@ -122,6 +133,11 @@ fn at(value: f64, goal: Goal, present: Option<&Shown>) -> Shown {
         other => other,
     });
     Shown::Replicas(moved.collect())
+}
+
+/// The count is known, and no replica is listed.
+fn is_empty(shown: &Shown) -> bool {
+    matches!(shown, Shown::Replicas(measured) if measured.is_empty())
 }
 
 /// Where `test` becomes true above `pivot`, and stays it.
@@ -163,8 +179,10 @@ fn halve(near: f64, far: f64, test: impl Fn(f64) -> bool) -> (f64, f64) {
     (f64::from_bits(near), f64::from_bits(far))
 }
 
-/// `value` without the error of binary fractions, and on which side of it things change.
+/// `value` in the fewest digits that hit it but for the error of binary fractions, and on which side of it things
+/// change.
 fn edge(value: f64, test: impl Fn(f64) -> bool) -> Edge {
-    let value = format!("{value:.11e}").parse().unwrap_or(value);
+    let rounded = (0..=MAX_DIGITS).filter_map(|digits| format!("{value:.digits$e}").parse::<f64>().ok());
+    let value = rounded.into_iter().find(|it| (it - value).abs() <= value * ROUNDING).unwrap_or(value);
     Edge { value, inclusive: test(value) }
 }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod metrics;
+mod outlook;
 mod properties;
 mod replicas;
 mod rules;
