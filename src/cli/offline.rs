@@ -8,7 +8,7 @@ use crate::admin::story;
 use crate::admin::view::PolicyView;
 use crate::api::effective::Spec;
 use crate::api::policy::Mode;
-use crate::decide::outlook::{Course, Outlook, Present, outlook};
+use crate::decide::outlook::{Barrier, Course, Outlook, Present, outlook};
 use crate::decide::{Constraints, decide};
 use crate::model::memory::Memory;
 use crate::model::observation::{Observation, Snapshot};
@@ -47,6 +47,9 @@ fn guess(spec: Spec, view: &PolicyView, now: Timestamp) -> Outlook {
         next_evaluation: None,
     };
     let outlook = outlook(&present);
-    let open = |it: Course| Course { barriers: Vec::new(), reach: outlook.count, ..it };
+    let open = |mut it: Course| {
+        it.barriers.retain(|barrier| *barrier == Barrier::NobodyAsks);
+        Course { reach: outlook.count, ..it }
+    };
     Outlook { grow: open(outlook.grow.clone()), shrink: open(outlook.shrink.clone()), ..outlook }
 }

@@ -104,12 +104,13 @@ fn the_present_decision_is_told_with_what_would_change_it() {
 
 /// A policy of rules that sees 60.2 on four replicas.
 fn explanation() -> Explanation {
-    let policy: PolicySpec = serde_yaml::from_str(
+    let policy: serde_json::Value = serde_yaml::from_str(
         "{target: {compose: {project: shop, service: web}}, interval: 30s, replicas: {min: 2, max: 10}, \
          scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 75}]}, \
          scaleDown: {rules: [{metric: cpu.avg, op: '<', value: 20}], step: '-1'}}",
     )
     .unwrap();
+    let policy: PolicySpec = serde_json::from_value(policy).unwrap();
     let spec = Spec::effective(&policy, None).unwrap();
     let metrics = [("cpu.avg".to_owned(), Observation::Value(60.2))].into();
     let snapshot = Snapshot { current: Some(4), metrics, evaluation: true, ..Snapshot::default() };

@@ -10,6 +10,7 @@ async fn a_steady_service_says_what_would_move_it() {
     let mut run = Loop::start(4, POLICY).await;
     run.world.set_load(Some(160.0));
     run.pass(seconds(60)).await;
+    run.moment().await;
     assert_snapshot!(run.explained());
 }
 
@@ -19,6 +20,7 @@ async fn a_held_service_under_load_names_who_holds_it_and_how_that_ends() {
     run.hold(seconds(300)).await;
     run.world.set_load(Some(300.0));
     run.pass(seconds(60)).await;
+    run.moment().await;
     assert_snapshot!(run.explained());
 }
 
@@ -27,6 +29,7 @@ async fn a_blind_service_names_what_is_missing() {
     let mut run = Loop::start(5, POLICY).await;
     run.world.set_load(None);
     run.pass(seconds(120)).await;
+    run.moment().await;
     assert_snapshot!(run.explained());
 }
 
@@ -36,6 +39,7 @@ async fn a_service_that_failed_too_often_says_when_docktor_tries_again() {
     run.world.make_unhealthy(true);
     run.world.set_load(Some(300.0));
     run.pass(seconds(300)).await;
+    run.moment().await;
     assert_snapshot!(run.explained());
 }
 

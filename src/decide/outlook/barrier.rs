@@ -426,18 +426,33 @@ fn reach(scene: &Scene<'_>, way: Way, at: Timestamp) -> u32 {
 
 fn rate_limit(scene: &Scene<'_>, way: Way) -> Barrier {
     let present = reach(scene, way, scene.now);
-    let farther = |at: &Timestamp| match way {
-        Way::Up => reach(scene, way, *at) > present,
-        Way::Down => reach(scene, way, *at) < present,
-    };
+    let until = moments(scene, way, scene.now).find(|at| is_farther(way, reach(scene, way, *at), present));
+    Barrier::RateLimit { way, reach: present, until }
+}
+
+/// The first moment from `earliest` on at which rate limits let the count go that way. It is not always `earliest`,
+/// though they do now: a change that leaves its period may tighten them.
+pub(super) fn first_room(scene: &Scene<'_>, way: Way, earliest: Timestamp) -> Option<Timestamp> {
+    let moves = |at: &Timestamp| is_farther(way, reach(scene, way, *at), scene.count);
+    std::iter::once(earliest).chain(moments(scene, way, earliest)).find(moves)
+}
+
+const fn is_farther(way: Way, one: u32, other: u32) -> bool {
+    match way {
+        Way::Up => one > other,
+        Way::Down => one < other,
+    }
+}
+
+/// Moments after `earliest` at which a change leaves the period of a rate limit.
+fn moments(scene: &Scene<'_>, way: Way, earliest: Timestamp) -> impl Iterator<Item = Timestamp> {
     let changes = &scene.present.memory.changes;
     let limits = &direction(scene, way).limits;
     let ends = limits.iter().flat_map(|limit| changes.iter().map(|it| it.at.plus(limit.period)));
-    let mut moments: Vec<_> = ends.filter(|at| *at > scene.now).collect();
+    let mut moments: Vec<_> = ends.filter(|at| *at > earliest).collect();
     moments.sort_unstable();
     moments.dedup();
-    let until = moments.into_iter().take(MAX_MOMENTS).find(farther);
-    Barrier::RateLimit { way, reach: present, until }
+    moments.into_iter().take(MAX_MOMENTS)
 }
 
 fn hold(scene: &Scene<'_>, until: Timestamp) -> Barrier {

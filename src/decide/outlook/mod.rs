@@ -232,9 +232,13 @@ impl<'a> Scene<'a> {
             return May::Waits;
         };
         let satisfied = rules.and_then(|it| it.earliest);
-        match ends.into_iter().chain(satisfied).max().filter(|it| *it > self.now) {
-            Some(at) => May::At(at),
-            None => May::Now,
+        let ended = ends.into_iter().chain(satisfied).fold(self.now, Timestamp::max);
+        // What leaves rest or goes there from nothing passes the limits.
+        let from = if self.count == 0 { Some(ended) } else { barrier::first_room(self, way, ended) };
+        match from {
+            None => May::Waits,
+            Some(at) if at > self.now => May::At(at),
+            Some(_) => May::Now,
         }
     }
 

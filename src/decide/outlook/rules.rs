@@ -152,7 +152,7 @@ fn earliest(scene: &Scene<'_>, left: u32) -> Option<Timestamp> {
 }
 
 fn rule(scene: &Scene<'_>, rule: &CompiledRule, way: Way) -> RuleOutlook {
-    let points = scene.present.memory.points.get(&*rule.text);
+    let points = recommend::points(rule, scene.present.memory);
     let in_band = points.map_or(0, |it| it.iter().filter(|it| it.inside).count());
     RuleOutlook {
         rule: rule.text.to_string(),

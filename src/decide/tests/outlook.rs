@@ -326,7 +326,8 @@ scaleDown: {{tolerance: 0.{down}}}
             prop_assert!(wants(&world, before) <= Some(count), "{more:?}");
             prop_assert_eq!(wants(&world, more.value) > Some(count), more.inclusive);
             let fewer = ahead.track[0].fewer.expect("zero asks for fewer");
-            let (beyond, before) = (fewer.value * (1.0 - 1e-9), fewer.value * (1.0 + 1e-9));
+            // Where only zero asks for fewer, anything above it does not.
+            let (beyond, before) = (fewer.value * (1.0 - 1e-9), fewer.value.max(1e-6) * (1.0 + 1e-9));
             prop_assert!(wants(&world, beyond) < Some(count), "{fewer:?}");
             prop_assert!(wants(&world, before) >= Some(count), "{fewer:?}");
             prop_assert_eq!(wants(&world, fewer.value) < Some(count), fewer.inclusive);
