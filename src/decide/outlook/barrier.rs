@@ -400,13 +400,14 @@ const fn direction<'a>(scene: &Scene<'a>, way: Way) -> &'a DirectionSpec {
 /// A stabilization window in which a recommendation forbids to leave the present count that way.
 fn window_barrier(scene: &Scene<'_>, way: Way) -> Option<Barrier> {
     let memory = scene.present.memory;
-    let (past, forbids): (&VecDeque<Past>, fn(u32, u32) -> bool) = match way {
-        Way::Up => (&memory.lows, |it, count| it <= count),
-        Way::Down => (&memory.highs, |it, count| it >= count),
+    let past: &VecDeque<Past> = match way {
+        Way::Up => &memory.lows,
+        Way::Down => &memory.highs,
     };
+    let forbids = |it: u32| !is_farther(way, it, scene.count);
     let window = direction(scene, way).window;
     let counting = || past.iter().filter(|it| scene.now.since(it.at) < window);
-    let last = counting().filter(|it| forbids(it.replicas, scene.count)).max_by_key(|it| it.at)?;
+    let last = counting().filter(|it| forbids(it.replicas)).max_by_key(|it| it.at)?;
     let replicas = counting().map(|it| it.replicas);
     let recommended = match way {
         Way::Up => replicas.min(),
