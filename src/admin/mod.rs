@@ -3,8 +3,10 @@
 //! The controller feeds [`Admin`] with one [`PolicyView`] at a time and receives [`Order`]s; screens read and
 //! order. Nothing here decides, and nothing here is durable: after a restart the controller publishes afresh.
 
+pub mod explanation;
 pub mod order;
 pub mod selector;
+pub mod story;
 pub mod view;
 
 use std::collections::BTreeMap;
@@ -13,6 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::model::key::PolicyKey;
+use explanation::Explanation;
 use order::{AdminError, Order, Submission};
 use view::PolicyView;
 
@@ -32,6 +35,7 @@ type Policies = BTreeMap<PolicyKey, Arc<PolicyView>>;
 #[derive(Debug)]
 struct Shared {
     policies: RwLock<Policies>,
+    explanations: RwLock<BTreeMap<PolicyKey, Arc<Explanation>>>,
     changes: broadcast::Sender<Change>,
     orders: mpsc::Sender<Submission>,
     ready: watch::Sender<bool>,
@@ -67,6 +71,7 @@ impl Admin {
         let (orders, received) = mpsc::channel(MAX_WAITING_ORDERS);
         let shared = Shared {
             policies: RwLock::default(),
+            explanations: RwLock::default(),
             changes: broadcast::Sender::new(MAX_UNREAD_CHANGES),
             orders,
             ready: watch::Sender::new(false),
@@ -86,8 +91,24 @@ impl Admin {
         }
     }
 
+    /// Explain the policy so from now on; `None` where nothing is decided for it. Watchers are not told.
+    pub fn explain(&self, key: &PolicyKey, explanation: Option<Explanation>) {
+        let mut explanations = self.shared.explanations.write().unwrap_or_else(PoisonError::into_inner);
+        match explanation {
+            Some(it) => drop(explanations.insert(key.clone(), Arc::new(it))),
+            None => drop(explanations.remove(key)),
+        }
+    }
+
+    /// The explanation of that policy's present decision.
+    #[must_use]
+    pub fn explanation(&self, key: &PolicyKey) -> Option<Arc<Explanation>> {
+        self.shared.explanations.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
     /// Show the policy no more. One that is not shown is no mistake.
     pub fn remove(&self, key: &PolicyKey) {
+        self.explain(key, None);
         let mut policies = self.write();
         if let Some(last) = policies.remove(key) {
             self.tell(Change::Deleted(last));

@@ -11,7 +11,7 @@ use crate::admin::selector::Selector;
 use crate::admin::view::HoldDirection;
 use crate::api::policy::Mode;
 use crate::cli::jsonpath::JsonPath;
-use crate::units::Duration;
+use crate::units::{Duration, Timestamp};
 
 /// `docktorctl`: the client.
 #[derive(Debug, Parser)]
@@ -73,7 +73,7 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Tell why a policy has the replicas it has
+    /// Tell why a policy has the replicas it has, and what would change that
     Explain {
         /// Which policy
         name: String,
@@ -150,6 +150,9 @@ pub struct SimulateArgs {
     /// What was observed, as CSV or JSON Lines; `-` reads standard input
     #[arg(long, value_name = "TRACE")]
     pub trace: PathBuf,
+    /// Tell the decision at the row with this `at` as a story, in place of all decisions
+    #[arg(long, value_name = "AT", value_parser = crate::cli::simulate::moment)]
+    pub explain: Option<Timestamp>,
     /// Sum it up at the end: replica-hours, seconds under- and over-provisioned, actions, flaps
     #[arg(long)]
     pub report: bool,

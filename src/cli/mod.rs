@@ -11,6 +11,7 @@ mod explain;
 mod folder;
 mod get;
 mod jsonpath;
+mod offline;
 mod order;
 mod origin;
 pub mod output;

@@ -128,6 +128,7 @@ impl Parts {
             policy.obstacle = Some(obstacle);
         }
         record::decided(self, policy, &decision, evaluation).await;
+        record::explained(self, policy, &bound.spec, &snapshot, &constraints, &decision);
         Some(self.next(policy, &decision, &constraints, now))
     }
 

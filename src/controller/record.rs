@@ -4,14 +4,18 @@ use super::bind::{Binding, profile};
 use super::reconcile::Parts;
 use super::state::{KEPT_DECISIONS, Policy};
 use super::transitions;
+use crate::admin::explanation::Explanation;
 use crate::admin::view::{PolicyView, Signal, ViewMetadata};
 use crate::api::API_VERSION;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
-use crate::api::effective::effective_policy;
+use crate::api::effective::{Spec, effective_policy};
 use crate::api::policy::Mode;
 use crate::api::status::{Action, DecisionRecord, Phase, ReplicaCounts, Status};
+use crate::decide::Constraints;
+use crate::decide::outlook::Present;
 use crate::model::decision::{Decision, Finding};
 use crate::model::memory::Trust;
+use crate::model::observation::Snapshot;
 use crate::telemetry::event::Event;
 use crate::telemetry::metrics::PolicyInfo;
 use crate::units::Timestamp;
@@ -47,6 +51,29 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, decision: &Decision, ev
     publish(parts, policy, status, findings, Some(decision), decision.at).await;
 }
 
+/// What a person may ask about the decision, as it stands once it was carried out and recorded.
+pub fn explained(
+    parts: &Parts,
+    policy: &Policy,
+    spec: &Spec,
+    snapshot: &Snapshot,
+    constraints: &Constraints,
+    decision: &Decision,
+) {
+    let present = Present {
+        spec,
+        memory: &policy.durable.memory,
+        snapshot,
+        constraints,
+        decision,
+        next_evaluation: policy.next_evaluation,
+    };
+    let phase = phase(policy, &findings(policy, decision));
+    let last = last_decision(policy).filter(|it| it.action != Action::None).cloned();
+    let explanation = Explanation::of(policy.key().as_str(), phase, &present, last);
+    parts.admin.explain(policy.key(), Some(explanation));
+}
+
 /// A pass over a policy that is not controlled: invalid, refused, or switched off.
 pub async fn idle(parts: &Parts, policy: &mut Policy) {
     let (phase, ready) = match &policy.binding {
@@ -56,6 +83,7 @@ pub async fn idle(parts: &Parts, policy: &mut Policy) {
     };
     let findings = vec![finding(ConditionType::Ready, ConditionStatus::False, ready.0, ready.1)];
     let status = bare(policy, phase);
+    parts.admin.explain(policy.key(), None);
     publish(parts, policy, status, findings, None, parts.clock.now()).await;
 }
 

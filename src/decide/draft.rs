@@ -504,13 +504,13 @@ impl Draft {
 }
 
 /// The step that bounds one scale-down, where one is written.
-fn written_step(spec: &Spec) -> Option<Step> {
+pub(super) fn written_step(spec: &Spec) -> Option<Step> {
     spec.scale_down.step_written.then_some(spec.scale_down.step)
 }
 
 /// Is there work? Target tracking of a source says so by `activation`; without such, rules do. Metrics of the
 /// target itself cannot say at rest, and say "active" while replicas run.
-fn activity(
+pub(super) fn activity(
     spec: &Spec,
     readings: &[Reading],
     found: &Recommendations,

@@ -4,7 +4,7 @@
 //! The pipeline, a file per stage, in this order: observe → recommend → fallback → combine → activate →
 //! stabilize → limit → bound → gate. Limits of each replica go the same way in `size`, and `order` says whose turn it is
 //! where a policy moves both. `verify` follows replicas, `drift` changes by others, and `victims` says
-//! who goes.
+//! who goes. `outlook` tells what stands between a decision and another one.
 
 pub mod activate;
 pub mod bound;
@@ -18,6 +18,7 @@ pub mod gate;
 pub mod limit;
 pub mod observe;
 pub mod order;
+pub mod outlook;
 pub mod recommend;
 pub mod schedule;
 pub mod size;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use super::forecast;
 use super::observe::{self, Readiness, Reading};
 use crate::api::behavior::When;
@@ -12,7 +14,7 @@ use crate::model::decision::{Evidence, Why};
 use crate::model::memory::{Band, Memory, Point};
 use crate::model::observation::{ReplicaId, Snapshot};
 use crate::strategies::step;
-use crate::strategies::target_tracking::{self, Tolerance};
+use crate::strategies::target_tracking::{self, Measured, Tolerance};
 use crate::strategies::threshold;
 use crate::units::{Duration, Timestamp};
 
@@ -20,7 +22,7 @@ use crate::units::{Duration, Timestamp};
 pub const MAX_POINTS: usize = 1_000;
 
 /// Which way a direction's rules point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// scaleUp.
     Up,
@@ -29,7 +31,7 @@ pub enum Way {
 }
 
 /// Whether a rule holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It does.
     Holds,
@@ -173,7 +175,7 @@ pub fn test(
     }
 }
 
-fn known(readings: &[Reading], metric: MetricIndex, way: Way) -> Option<f64> {
+pub(super) fn known(readings: &[Reading], metric: MetricIndex, way: Way) -> Option<f64> {
     let reading = readings.get(metric.0)?;
     match way {
         Way::Up => reading.for_growing(),
@@ -251,7 +253,7 @@ fn standing(
 }
 
 /// Is there no value where there should be one?
-fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
+pub(super) fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
     let applies = readings.get(metric.0).is_some_and(|it| *it != Reading::NotApplicable);
     applies && known(readings, metric, way).is_none()
 }
@@ -327,42 +329,77 @@ fn tracked(
     Size { from, ready }: Size,
     now: Timestamp,
 ) -> Option<Proposal> {
-    let tolerance = Tolerance { up: spec.scale_up.tolerance, down: spec.scale_down.tolerance };
     let metric = spec.metrics.get(track.metric.0)?;
-    // A trace may give the value itself; then there are no replicas to look at.
-    let of_replicas = match metric.origin {
-        Origin::Target(of_target) if !snapshot.metrics.contains_key(&*metric.name) => Some(of_target),
-        _ => None,
-    };
-    let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
-    let was_ready = |id: &ReplicaId| memory.replicas.get(id).is_some_and(|it| it.was_ready);
-    let measured = |metric| observe::measured(metric, snapshot, readiness, was_ready, now);
+    let shown = shown(spec, track, memory, snapshot, reading, now)?;
+    let replicas = wanted(spec, track.goal, &shown, from, ready)?;
     // Where no replica is old enough for the reading, others may still count here.
-    let mut value = reading.for_growing();
-    let (replicas, target, per_replica) = match (track.goal, of_replicas) {
-        (Goal::Utilization { target, .. }, Some(of_target)) => {
-            let measured = measured(of_target);
-            value.get_or_insert_with(|| target_tracking::percent_in_use(&measured));
-            (target_tracking::utilization(&measured, from, target, tolerance)?, target, false)
-        }
-        (Goal::PerReplica { target }, Some(of_target)) => {
-            let measured = measured(of_target);
-            value.get_or_insert_with(|| target_tracking::average_in_use(&measured));
-            (target_tracking::per_replica(&measured, from, target, tolerance)?, target, false)
-        }
-        (Goal::Utilization { target, .. }, None) => {
-            let observed = step::whole_part(reading.for_growing()?);
-            (target_tracking::value(observed, target, from, ready, tolerance)?, target, false)
-        }
-        (Goal::PerReplica { target }, None) | (Goal::Value(target), _) => {
-            (target_tracking::value(reading.for_growing()?, target, from, ready, tolerance)?, target, false)
-        }
-        (Goal::AverageValue(target), _) => {
-            (target_tracking::average_value(reading.for_growing()?, target, from, tolerance)?, target, true)
-        }
-    };
-    let why = Why::Track { metric: metric.name.clone(), value: value?, target, per_replica };
+    let value = reading.for_growing().unwrap_or_else(|| shown.in_use(track.goal));
+    let per_replica = matches!(track.goal, Goal::AverageValue(_));
+    let why = Why::Track { metric: metric.name.clone(), value, target: track.goal.target(), per_replica };
     Some(Proposal { replicas, why })
+}
+
+/// What target tracking looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Shown {
+    /// Each replica by itself.
+    Replicas(Vec<Measured>),
+    /// One value.
+    Value(f64),
+}
+
+impl Shown {
+    fn in_use(&self, goal: Goal) -> f64 {
+        match (self, goal) {
+            (Self::Value(value), _) => *value,
+            (Self::Replicas(measured), Goal::Utilization { .. }) => target_tracking::percent_in_use(measured),
+            (Self::Replicas(measured), _) => target_tracking::average_in_use(measured),
+        }
+    }
+}
+
+/// What an entry of `track` looks at now; `None` where there is nothing to look at.
+pub(super) fn shown(
+    spec: &Spec,
+    track: &TrackSpec,
+    memory: &Memory,
+    snapshot: &Snapshot,
+    reading: Reading,
+    now: Timestamp,
+) -> Option<Shown> {
+    let metric = spec.metrics.get(track.metric.0)?;
+    let per_replica = matches!(track.goal, Goal::Utilization { .. } | Goal::PerReplica { .. });
+    match metric.origin {
+        // A trace may give the value itself; then there are no replicas to look at.
+        Origin::Target(of_target) if per_replica && !snapshot.metrics.contains_key(&*metric.name) => {
+            let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
+            let was_ready = |id: &ReplicaId| memory.replicas.get(id).is_some_and(|it| it.was_ready);
+            Some(Shown::Replicas(observe::measured(of_target, snapshot, readiness, was_ready, now)))
+        }
+        _ => reading.for_growing().map(Shown::Value),
+    }
+}
+
+/// How many replicas hold the target value, given what is shown.
+pub(super) fn wanted(spec: &Spec, goal: Goal, shown: &Shown, from: u32, ready: u32) -> Option<u32> {
+    let tolerance = Tolerance { up: spec.scale_up.tolerance, down: spec.scale_down.tolerance };
+    match (goal, shown) {
+        (Goal::Utilization { target, .. }, Shown::Replicas(measured)) => {
+            target_tracking::utilization(measured, from, target, tolerance)
+        }
+        (_, Shown::Replicas(measured)) => {
+            target_tracking::per_replica(measured, from, goal.target(), tolerance)
+        }
+        (Goal::Utilization { target, .. }, Shown::Value(value)) => {
+            target_tracking::value(step::whole_part(*value), target, from, ready, tolerance)
+        }
+        (Goal::PerReplica { target } | Goal::Value(target), Shown::Value(value)) => {
+            target_tracking::value(*value, target, from, ready, tolerance)
+        }
+        (Goal::AverageValue(target), Shown::Value(value)) => {
+            target_tracking::average_value(*value, target, from, tolerance)
+        }
+    }
 }
 
 fn count_failures(spec: &Spec, memory: &mut Memory, readings: &[Reading]) {

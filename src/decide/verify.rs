@@ -46,11 +46,7 @@ pub fn follow(spec: &Spec, memory: &mut Memory, snapshot: &Snapshot, now: Timest
         let before = life.trust;
         let next = step(life, replica, ready, spec, now);
         let trust = life.trust;
-        let young = now.since(life.first_seen) < deadline(spec);
-        let starting = !ready && replica.health != Health::Unhealthy && young;
-        result.unfinished |= replica.counts()
-            && trust != Trust::Failed
-            && (starting || matches!(trust, Trust::Pending | Trust::Verifying));
+        result.unfinished |= is_unfinished(replica, life, ready, spec, now);
         result.next = earlier(result.next, next.filter(|it| *it > now));
         if trust != before {
             count(spec.safety, memory, replica, trust, now);
@@ -63,6 +59,36 @@ pub fn follow(spec: &Spec, memory: &mut Memory, snapshot: &Snapshot, now: Timest
     forget_gone(memory, snapshot);
     give_up(spec.safety, &mut memory.failed);
     result
+}
+
+/// Is it starting or under verification?
+fn is_unfinished(replica: &Replica, life: &Life, ready: bool, spec: &Spec, now: Timestamp) -> bool {
+    let young = now.since(life.first_seen) < deadline(spec);
+    let starting = !ready && replica.health != Health::Unhealthy && young;
+    replica.counts()
+        && life.trust != Trust::Failed
+        && (starting || matches!(life.trust, Trust::Pending | Trust::Verifying))
+}
+
+/// Replicas that are starting or under verification, and when the last of them is done, where that is known.
+/// `memory` has followed the snapshot.
+pub(super) fn unfinished(
+    spec: &Spec,
+    memory: &Memory,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> (u32, Option<Timestamp>) {
+    let (mut count, mut until, mut known) = (0, None, true);
+    for replica in &snapshot.replicas {
+        let ready = is_ready(replica, spec.readiness_delay, now);
+        let life = memory.replicas.get(&replica.id);
+        let Some(life) = life.filter(|it| is_unfinished(replica, it, ready, spec, now)) else { continue };
+        let done = life.ready_since.map(|since| since.plus(spec.safety.verify)).filter(|at| *at > now);
+        count += 1;
+        known &= done.is_some();
+        until = until.max(done);
+    }
+    (count, until.filter(|_| known))
 }
 
 /// The earlier of two moments that may not be there.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Services;
 use super::access::Caller;
 use super::error::{Code, Problem};
+use crate::admin::explanation::Explanation;
 use crate::admin::order::Order;
 use crate::admin::selector::Selector;
 use crate::admin::view::{DecisionView, HoldRequest, List, ModeRequest, PolicyView};
@@ -80,6 +81,16 @@ pub(super) async fn status(
         metadata: StatusMetadata { name, generation: view.metadata.generation },
         status: view.status.clone(),
     }))
+}
+
+pub(super) async fn explain(
+    State(services): State<Services>,
+    Path(name): Path<String>,
+) -> Answer<Arc<Explanation>> {
+    find(&services, &name)?;
+    let undecided =
+        || Problem::new(Code::NotFound, format!("nothing is decided for policy `{name}` at present"));
+    services.admin.explanation(&PolicyKey::new(&name)).map(Json).ok_or_else(undecided)
 }
 
 pub(super) async fn policy_decisions(

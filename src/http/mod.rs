@@ -49,7 +49,7 @@ pub struct Services {
 }
 
 /// Every path with the methods that it takes.
-fn routes() -> [(&'static str, MethodRouter<Services>); 14] {
+fn routes() -> [(&'static str, MethodRouter<Services>); 15] {
     [
         ("/healthz", get(|| async { "ok\n" })),
         ("/readyz", get(readyz)),
@@ -59,6 +59,7 @@ fn routes() -> [(&'static str, MethodRouter<Services>); 14] {
         ("/api/v1/policies", get(api::policies)),
         ("/api/v1/policies/{name}", get(api::policy)),
         ("/api/v1/policies/{name}/status", get(api::status)),
+        ("/api/v1/policies/{name}/explain", get(api::explain)),
         ("/api/v1/policies/{name}/decisions", get(api::policy_decisions)),
         ("/api/v1/policies/{name}/hold", post(api::hold).delete(api::resume)),
         ("/api/v1/policies/{name}/mode", put(api::set_mode)),

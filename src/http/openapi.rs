@@ -53,6 +53,8 @@ fn paths() -> Value {
             "get": read("One policy with its status", "application/json", schema("Policy"), json!([]))},
         "/api/v1/policies/{name}/status": {"parameters": name.clone(),
             "get": read("The policy's status, as in its sidecar", "application/json", schema("Status"), json!([]))},
+        "/api/v1/policies/{name}/explain": {"parameters": name.clone(),
+            "get": read("The present decision, and what would have to change for another one; 404 where none is made", "application/json", schema("Explanation"), json!([]))},
         "/api/v1/policies/{name}/decisions": {"parameters": name.clone(),
             "get": read("The policy's latest decisions, oldest first", "application/json", list("Decision"), json!([]))},
         "/api/v1/policies/{name}/hold": {"parameters": name.clone(),
@@ -142,6 +144,21 @@ fn schemas() -> Value {
                 "kind": {"const": "ScalingPolicyStatus"},
                 "metadata": {"type": "object"},
                 "status": {"type": "object"},
+            },
+        },
+        "Explanation": {
+            "type": "object",
+            "required": ["apiVersion", "kind", "policy", "phase", "observed", "decision", "outlook"],
+            "properties": {
+                "apiVersion": {"const": "docktor.dev/v1"},
+                "kind": {"const": "PolicyExplanation"},
+                "policy": {"type": "string"},
+                "phase": {"type": "string"},
+                "observed": {"type": "object", "description": "Replicas and present values of metrics"},
+                "decision": {"type": "object", "description": "The present decision with its trail"},
+                "outlook": {"type": "object", "description": "What growing and shrinking take, and when: \
+                    `grow` and `shrink` with `rules`, `barriers` and `may`; `track`, `rest`, `fallback`, `bounds`, `next`"},
+                "lastChange": {"type": "object", "description": "The last decision that changed something"},
             },
         },
         "Decision": {

@@ -83,6 +83,12 @@ impl Replay {
         decision
     }
 
+    /// The policy.
+    #[must_use]
+    pub const fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
     /// What has been remembered so far.
     #[must_use]
     pub const fn memory(&self) -> &Memory {

@@ -41,6 +41,27 @@ fn a_table_and_a_report_tell_what_a_policy_would_do() {
 }
 
 #[test]
+fn one_row_is_told_as_a_story() {
+    let (run, folder) = simulate(POLICY, TRACE, &["--explain", "45"]);
+    assert_snapshot!(redacted(&run, folder.path()));
+    let (run, _) = simulate(POLICY, TRACE, &["--explain", "45", "-o", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        (&told["kind"], &told["decision"]["from"]),
+        (&"PolicyExplanation".into(), &8.into()),
+        "{told}"
+    );
+    for (arguments, code, words) in [
+        (&["--explain", "46"][..], 4, "trace has no row at that moment; the row before that is at 45"),
+        (&["--explain", "noon"], 2, "a number of seconds, as in `30`, or a time"),
+        (&["--explain", "45", "-o", "svg"], 2, "`simulate --explain` prints a story, json and yaml only"),
+    ] {
+        let (run, _) = simulate(POLICY, TRACE, arguments);
+        assert!(run.code == code && run.stderr.contains(words), "{arguments:?} {run}");
+    }
+}
+
+#[test]
 fn json_lines_give_one_decision_a_row() {
     let (run, _) = simulate(POLICY, TRACE, &["-o", "jsonl"]);
     let rows: Vec<serde_json::Value> =

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
 use docktor::admin::order::Order;
+use docktor::admin::story::story;
 use docktor::admin::view::{HoldRequest, PolicyView};
 use docktor::api::condition::{Condition, ConditionType};
 use docktor::api::policy::Mode;
@@ -121,6 +122,16 @@ impl Loop {
         (self.admin, self.events, self.controller) =
             begin(&self.folders, self.clock, &self.world, &self.past);
         self.pass(Duration::from_secs(5)).await;
+    }
+
+    /// The present decision as `docktorctl explain` tells it.
+    pub fn explained(&self) -> String {
+        let explanation = self.admin.explanation(&web()).expect("something is decided");
+        story(&explanation, self.clock.now()).join("\n")
+    }
+
+    pub fn is_explained(&self) -> bool {
+        self.admin.explanation(&web()).is_some()
     }
 
     pub fn views(&self) -> Vec<Arc<PolicyView>> {

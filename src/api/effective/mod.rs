@@ -257,6 +257,19 @@ pub enum Goal {
     AverageValue(f64),
 }
 
+impl Goal {
+    /// The value to hold.
+    #[must_use]
+    pub const fn target(self) -> f64 {
+        match self {
+            Self::Utilization { target, .. }
+            | Self::PerReplica { target }
+            | Self::Value(target)
+            | Self::AverageValue(target) => target,
+        }
+    }
+}
+
 /// A time with its own minimum and maximum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleSpec {

@@ -3,8 +3,11 @@
 //! Rows are printed as they are decided, so that a trace of any length takes the same memory; only a plot keeps
 //! points, and few of them.
 
+mod explain;
 mod policy;
 mod printer;
+
+pub(super) use explain::moment;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
@@ -28,7 +31,9 @@ const STANDARD_INPUT: &str = "standard input";
 /// # Errors
 /// `Usage` for an invalid policy or trace; what was decided before the mistake is printed all the same.
 pub fn run(args: &SimulateArgs, global: &Global, output: &mut Output) -> Result<(), Failure> {
-    if !matches!(global.output, Format::Table | Format::Json | Format::JsonLines | Format::Svg) {
+    if args.explain.is_none()
+        && !matches!(global.output, Format::Table | Format::Json | Format::JsonLines | Format::Svg)
+    {
         return Err(unsupported("simulate", "table, json, jsonl and svg"));
     }
     if is_standard_input(&args.file) && is_standard_input(&args.trace) {
@@ -38,6 +43,10 @@ pub fn run(args: &SimulateArgs, global: &Global, output: &mut Output) -> Result<
     let policy = Policy::find(args, global, output)?;
     for note in &policy.notes {
         eprintln!("docktorctl: note: {note}");
+    }
+    if let Some(at) = args.explain {
+        let (lines, name) = open(&args.trace)?;
+        return explain::run(at, policy, lines, &name, &global.output, output);
     }
     let mut printer = Printer::new(&global.output, &policy, args.report, output);
     let replayed = replay(&args.trace, policy.spec, &mut printer);
@@ -49,14 +58,25 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// The lines of a trace, and how it is called.
+fn open(path: &Path) -> Result<(Box<dyn BufRead>, String), Failure> {
+    if is_standard_input(path) {
+        return Ok((Box::new(stdin().lock()), STANDARD_INPUT.to_owned()));
+    }
+    let name = path.display().to_string();
+    match File::open(path) {
+        Ok(file) => Ok((Box::new(BufReader::new(file)), name)),
+        Err(error) => Err(cannot_read(&name, &error)),
+    }
+}
+
+fn cannot_read(name: &str, error: &std::io::Error) -> Failure {
+    Failure::say(Exit::Failed, format!("cannot read {name}: {error}"))
+}
+
 fn replay(path: &Path, spec: crate::api::effective::Spec, printer: &mut Printer<'_>) -> Result<(), Failure> {
-    let name = if is_standard_input(path) { STANDARD_INPUT.to_owned() } else { path.display().to_string() };
-    let cannot = |error: std::io::Error| Failure::say(Exit::Failed, format!("cannot read {name}: {error}"));
-    let mut lines: Box<dyn BufRead> = if is_standard_input(path) {
-        Box::new(stdin().lock())
-    } else {
-        Box::new(BufReader::new(File::open(path).map_err(cannot)?))
-    };
+    let (mut lines, name) = open(path)?;
+    let cannot = |error: std::io::Error| cannot_read(&name, &error);
     let wrong = |mistake| Failure::say(Exit::Usage, format!("{name}: {mistake}"));
     let (mut reader, mut replay) = (Reader::new(), Replay::new(spec));
     let mut line = Vec::new();

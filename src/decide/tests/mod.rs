@@ -3,6 +3,7 @@
 mod bounds;
 mod forecast;
 mod metrics;
+mod outlook;
 mod properties;
 mod replicas;
 mod rules;

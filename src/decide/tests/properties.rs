@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn policies() -> impl Strategy<Value = Arc<Spec>> {
+pub(super) fn policies() -> impl Strategy<Value = Arc<Spec>> {
     let texts = [
         RULES.to_owned(),
         RULES.replace("consecutive: 2", "consecutive: 1").replace("step: '-1'", "step: x0.5"),
@@ -23,16 +23,16 @@ fn policies() -> impl Strategy<Value = Arc<Spec>> {
 }
 
 #[derive(Debug, Clone)]
-struct Row {
-    after: i64,
+pub(super) struct Row {
+    pub(super) after: i64,
     current: u32,
     cpu: Option<f64>,
     backlog: Option<f64>,
     evaluation: bool,
-    done: bool,
+    pub(super) done: bool,
 }
 
-fn rows() -> impl Strategy<Value = Vec<Row>> {
+pub(super) fn rows() -> impl Strategy<Value = Vec<Row>> {
     let value = || prop::option::weighted(0.8, prop_oneof![0.0..200.0f64, any::<f64>()]);
     let row = (0..400i64, 0..30u32, value(), value(), any::<bool>(), any::<bool>()).prop_map(
         |(after, current, cpu, backlog, evaluation, done)| Row {
@@ -47,7 +47,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec(row, 1..40)
 }
 
-fn snapshot(it: &Row) -> Snapshot {
+pub(super) fn snapshot(it: &Row) -> Snapshot {
     let metrics = [("cpu.avg", it.cpu), ("queue.backlog", it.backlog)];
     Snapshot { evaluation: it.evaluation, ..row(it.current, &metrics) }
 }

@@ -5,6 +5,8 @@
 mod findings;
 mod text;
 
+pub use text::Short;
+
 use std::sync::Arc;
 
 use super::change::Intent;

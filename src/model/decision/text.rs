@@ -5,7 +5,8 @@ use std::fmt;
 use super::{Dimension, Evidence, Limitation, Note, Resize, Why};
 
 /// A number for people: enough digits to tell it from its threshold, and no more.
-struct Short(f64);
+#[derive(Debug, Clone, Copy)]
+pub struct Short(pub f64);
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
