@@ -19,7 +19,7 @@ use crate::decide::{Constraints, decide};
 use crate::model::decision::{Decision, Line};
 use crate::model::memory::{Memory, Purpose};
 use crate::strategies::forecast::{Forecaster, Question};
-use crate::units::{Bounds, Timestamp};
+use crate::units::Timestamp;
 
 /// A policy on its way through a trace.
 #[derive(Debug, Clone)]

@@ -136,6 +136,8 @@ impl Teller<'_> {
             }
             Barrier::ScaleDownRules => "scaleDown.rules do not hold".to_owned(),
             Barrier::ScaleDownStep => "scaleDown.step bounds one scale-down".to_owned(),
+            Barrier::Forecast { replicas } => format!("the forecast needs {replicas}"),
+            Barrier::Resources { message } => message.clone(),
             Barrier::NobodyAsks => "nothing in the policy asks for it".to_owned(),
             Barrier::Working { until: None } => "there is work, and one replica stays for it".to_owned(),
             Barrier::Working { until: Some(until) } => {

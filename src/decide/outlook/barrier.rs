@@ -100,6 +100,16 @@ pub enum Barrier {
     ScaleDownRules,
     /// `scaleDown.step` bounds one scale-down.
     ScaleDownStep,
+    /// What is to come needs so many.
+    Forecast {
+        /// How many.
+        replicas: u32,
+    },
+    /// What keeps limits of the replicas from being changed.
+    Resources {
+        /// In words.
+        message: String,
+    },
     /// Nothing in the policy asks for it.
     NobodyAsks,
     /// There is work, or was lately, so that one replica stays.
@@ -201,6 +211,8 @@ impl Barrier {
             | Self::MissingMetrics { .. }
             | Self::ScaleDownRules
             | Self::ScaleDownStep
+            | Self::Forecast { .. }
+            | Self::Resources { .. }
             | Self::NobodyAsks
             | Self::AtRest
             | Self::Disabled { .. }
@@ -226,6 +238,14 @@ pub(super) fn of_limitation(scene: &Scene<'_>, limitation: Limitation) -> Barrie
         Limitation::ScaleUpLimit => rate_limit(scene, Way::Up),
         Limitation::ScaleDownLimit => rate_limit(scene, Way::Down),
         Limitation::ScaleDownStep => Barrier::ScaleDownStep,
+        Limitation::Forecast(replicas) => Barrier::Forecast { replicas },
+        Limitation::LimitMin(_)
+        | Limitation::LimitMax(_)
+        | Limitation::Host(_)
+        | Limitation::InUse(_)
+        | Limitation::UseUnknown(_)
+        | Limitation::MinStep(_)
+        | Limitation::Turn(_) => Barrier::Resources { message: limitation.to_string() },
         Limitation::ScaleDownRules => Barrier::ScaleDownRules,
         Limitation::MissingMetrics => Barrier::MissingMetrics { metrics: lacking(scene) },
         Limitation::ScaleUpCooldown(until) => Barrier::Cooldown { way: Way::Up, until },
@@ -354,6 +374,10 @@ fn opinions(scene: &Scene<'_>, way: Way, rest: Option<&Rest>) -> Vec<Barrier> {
     }
     if !somebody_asks(scene, way) {
         barriers.push(Barrier::NobodyAsks);
+    }
+    let floor = scene.found.floor.as_ref().map(|it| it.replicas).filter(|it| *it >= scene.count);
+    if let Some(replicas) = floor.filter(|_| way == Way::Down) {
+        barriers.push(Barrier::Forecast { replicas });
     }
     if way == Way::Down && shrinking(scene).lacking {
         barriers.push(Barrier::MissingMetrics { metrics: lacking(scene) });

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::recommend::{Shown, Way, shown, wanted};
-use super::Scene;
 use super::rules::{MetricSeen, seen};
+use super::{Present, Scene};
 use crate::api::effective::{Goal, Origin, TrackSpec};
 use crate::strategies::target_tracking::Measured;
 
