@@ -115,6 +115,8 @@ fn utilization_over_replicas_in_every_state() {
         ("more run than are asked for", "50 50 50 50 50", 4, 50.0, 4),
         ("more run than are asked for, three of them unready", "50 50 50u 50u 50u", 3, 50.0, 3),
         ("one of four has a sample", "100/0.2 m m m", 4, 50.0, 4),
+        // Of replicas that nobody lists nothing is known, not even that a sample is missing.
+        ("one of four is listed", "20/0.2", 4, 50.0, 2),
         ("the average is just at its target", "60/1 60/1", 2, 60.0, 2),
         ("all idle", "0 0 0", 3, 50.0, 0),
     ] {
