@@ -104,6 +104,9 @@ pub fn decide(
     draft.bounds = bound::effective(spec.bounds, scheduled, constraints.ceiling);
 
     let mut found = recommend::recommend(spec, memory, snapshot, &readings, from, followed.ready, now);
+    if spec.sizing.is_none() {
+        memory.sizing = None;
+    }
     let sizing = spec.sizing.as_ref().filter(|_| current > 0);
     let sized = sizing.map(|it| size::size(spec, it, memory, snapshot, &readings, &found, now));
     if !spec.horizontal {

@@ -62,8 +62,12 @@ pub fn size(
 ) -> Sized {
     let present = capacity::present(sizing, memory, snapshot);
     let used = capacity::usage(spec, snapshot, &present);
-    if sizing.recommend == Recommend::Histogram && snapshot.evaluation {
-        learn(memory.sizing.get_or_insert_default(), snapshot, &present, &used, now);
+    match sizing.recommend {
+        Recommend::Histogram if snapshot.evaluation => {
+            learn(memory.sizing.get_or_insert_default(), snapshot, &present, &used, now);
+        }
+        Recommend::Histogram => {}
+        Recommend::Factor => memory.sizing.iter_mut().for_each(|it| it.usage = None),
     }
     Sizing { spec, sizing, memory, snapshot, readings, found, now, present, used }.size()
 }

@@ -218,6 +218,28 @@ fn limits_outside_of_their_range_are_brought_into_it_without_rules_or_cooldown()
 }
 
 #[test]
+fn after_too_many_failures_limits_are_still_kept_up_at_their_minimum() {
+    let mut world = World::new(&format!("{LIMITS}{RULES}"));
+    world.memory.failed.stopped_at = Some(at(0));
+    let below = set(r#"{"cpuQuota": "50%", "memoryMax": "8GiB", "tasksMax": 100}"#);
+    let decision = world.decide(&loaded(&below, Some(60.0), Some(60.0), Some(60.0)), 0);
+    assert_eq!(resize(&decision).to.get(LimitKind::CpuQuota), Some(100.0));
+}
+
+#[test]
+fn what_is_no_longer_needed_of_limits_is_forgotten() {
+    let mut memory = Memory::default();
+    let mut pass = |text: &str| {
+        let _ =
+            decide(&spec(text), &mut memory, &by_use(100.0, GIB, 1.0, GIB), &Constraints::default(), at(0));
+        (memory.sizing.is_some(), memory.sizing.as_ref().is_some_and(|it| it.usage.is_some()))
+    };
+    assert_eq!(pass(HISTOGRAM), (true, true));
+    assert_eq!(pass(&format!("{LIMITS}{RULES}")), (true, false));
+    assert_eq!(pass(super::RULES), (false, false));
+}
+
+#[test]
 fn without_replicas_present_limits_are_what_docktor_set_last_or_the_minimum() {
     let mut world = World::new(&format!("{LIMITS}{RULES}"));
     let decision = world.decide(&row(1, &[]), 0);
