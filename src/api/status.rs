@@ -194,10 +194,10 @@ pub struct DecisionRecord {
     pub trail: Vec<TrailLine>,
     /// Limits wanted of each replica, where the policy moves them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits: Option<LimitSet>,
+    pub limits: Option<Box<LimitSet>>,
     /// Limits before, where they change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits_before: Option<LimitSet>,
+    pub limits_before: Option<Box<LimitSet>>,
 }
 
 /// What one stage made of it.

@@ -225,31 +225,28 @@ impl Sizing<'_> {
 
     /// The cooldowns, one for each direction.
     fn cool_down(&self, wanted: &mut LimitSet, sized: &mut Sized) {
-        let Spec { scale_up: up, scale_down: down, .. } = self.spec;
-        let ways: [(_, _, _, _, fn(Timestamp) -> Limitation); 2] = [
-            (
-                Ordering::Greater,
-                up,
-                self.memory.last_up,
-                Limitation::ScaleUpLimit,
-                Limitation::ScaleUpCooldown,
-            ),
-            (
-                Ordering::Less,
-                down,
-                self.memory.last_action,
-                Limitation::ScaleDownLimit,
-                Limitation::ScaleDownCooldown,
-            ),
-        ];
-        for (way, direction, last, disabled, cooling) in ways {
-            let until = limit::cooling_until(last, direction.cooldown, self.now).map(cooling);
-            let held = if direction.select == Select::Disabled { Some(disabled) } else { until };
-            if let Some(limitation) = held
-                && self.hold_back(wanted, way)
+        for (way, ordering) in [(Way::Up, Ordering::Greater), (Way::Down, Ordering::Less)] {
+            if let Some(limitation) = self.cooling(way)
+                && self.hold_back(wanted, ordering)
             {
                 sized.keep(Stage::Limit, limitation);
             }
+        }
+    }
+
+    /// What keeps limits from moving that way now, be it for good.
+    fn cooling(&self, way: Way) -> Option<Limitation> {
+        let (direction, last) = match way {
+            Way::Up => (&self.spec.scale_up, self.memory.last_up),
+            Way::Down => (&self.spec.scale_down, self.memory.last_action),
+        };
+        let disabled = direction.select == Select::Disabled;
+        let until = limit::cooling_until(last, direction.cooldown, self.now);
+        match way {
+            Way::Up if disabled => Some(Limitation::ScaleUpLimit),
+            Way::Down if disabled => Some(Limitation::ScaleDownLimit),
+            Way::Up => until.map(Limitation::ScaleUpCooldown),
+            Way::Down => until.map(Limitation::ScaleDownCooldown),
         }
     }
 

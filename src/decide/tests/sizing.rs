@@ -117,8 +117,8 @@ fn a_decision_about_limits_says_what_and_why_and_leaves_the_count_alone() {
         ]
     );
     assert_eq!(
-        (record.limits_before, record.reason.clone()),
-        (Some(started()), "cpu.utilization 95 > 85 (2 of 2)".to_owned())
+        (record.limits_before.clone(), record.reason.clone()),
+        (Some(Box::new(started())), "cpu.utilization 95 > 85 (2 of 2)".to_owned())
     );
     let json = serde_json::to_value(&record).unwrap();
     assert_eq!(
@@ -439,7 +439,7 @@ fn policies() -> impl Strategy<Value = Arc<Spec>> {
     let texts = [
         format!("{LIMITS}{RULES}"),
         format!("{}{RULES}", LIMITS.replace("true", "false")).replace("consecutive: 2", "consecutive: 1"),
-        format!("{BOTH}"),
+        BOTH.to_owned(),
         BOTH.replace("ReplicasFirst", "ResourcesFirst").replace("'+1'", "x1.5").replace("'-1'", "x0.7"),
         HISTOGRAM.to_owned(),
         format!("{HISTOGRAM}  together: true\n{RULES}"),

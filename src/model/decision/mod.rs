@@ -439,8 +439,8 @@ impl Decision {
             reason: self.reason(),
             limited_by: self.limited_by.map(|it| it.to_string()),
             trail: self.trail.iter().map(Line::render).collect(),
-            limits: self.resize.as_ref().map(|it| it.to),
-            limits_before: self.resize.as_ref().filter(|it| it.changes()).map(|it| it.from),
+            limits: self.resize.as_ref().map(|it| Box::new(it.to)),
+            limits_before: self.resize.as_ref().filter(|it| it.changes()).map(|it| Box::new(it.from)),
         }
     }
 }

@@ -35,13 +35,13 @@ fn close(one: f64, other: f64) -> bool {
 #[test]
 fn every_cpu_sample_counts_and_one_that_is_not_newer_or_below_zero_does_not() {
     let mut history = cpu();
-    let taken: Vec<_> = [(3.14, 0), (6.28, 12), (1.57, 24), (1.0, 24), (1.0, 23), (-1.0, 48), (f64::NAN, 49)]
+    let taken: Vec<_> = [(3.2, 0), (6.4, 12), (1.6, 24), (1.0, 24), (1.0, 23), (-1.0, 48), (f64::NAN, 49)]
         .iter()
         .map(|(cores, hours)| add_sample(&mut history, *cores, at(*hours)))
         .collect();
     assert_eq!(taken, [true, true, true, false, false, false, false]);
     let mut expected = Histogram::new(Buckets::cpu());
-    for (cores, hours) in [(3.14, 0), (6.28, 12), (1.57, 24)] {
+    for (cores, hours) in [(3.2, 0), (6.4, 12), (1.6, 24)] {
         expected.add(cores, CPU_WEIGHT, at(hours));
     }
     assert_eq!(history.histogram, expected);
