@@ -18,6 +18,7 @@ use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::controller::reconcile::Parts;
 use crate::controller::{CONCURRENT_GROWTH, Controller};
+use crate::history;
 use crate::http::Services;
 use crate::http::access::Token;
 use crate::http::server::{SocketServer, TcpServer};
@@ -69,7 +70,8 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
     sidecars.sweep(&store.catalog().files.keys().cloned().collect());
 
     let (wakes, waking) = mpsc::channel(MAX_WAITING_WAKES);
-    let (admin, orders) = Admin::new();
+    let (history, archive) = history::start(&config.state_dir, config.history_retention, &metrics);
+    let (admin, orders) = Admin::with_history(archive);
     let tasks = TaskTracker::new();
     let engines = Engines::new(config.docker.as_deref(), clock, &metrics)?;
     engines.introduce(&mut store, config.docker.as_deref()).await;
@@ -89,6 +91,7 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         memories: Arc::new(memories),
         sidecars: Arc::new(sidecars),
         stop: store.stop_file().clone(),
+        history: history.clone(),
         admin,
         events,
         metrics,
@@ -102,6 +105,8 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
     stop.cancel();
     tasks.close();
     shutdown::within_grace(tasks.wait()).await;
+    // An error here is a panic of the recorder, which has nothing more to write then.
+    let _ = tokio::task::spawn_blocking(move || history.close()).await;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use docktor::api::status::Status;
 use docktor::clock::Clock;
 use docktor::controller::Controller;
 use docktor::controller::reconcile::Parts;
+use docktor::history::Recorder;
 use docktor::model::key::PolicyKey;
 use docktor::store::Store;
 use docktor::store::memory::MemoryStore;
@@ -180,6 +181,7 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         memories: Arc::new(memories),
         sidecars: Arc::new(Sidecars::new(&policies, None, &state)),
         stop: store.stop_file().clone(),
+        history: Recorder::off(),
         admin: admin.clone(),
         events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
         metrics,
