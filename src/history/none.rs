@@ -18,8 +18,14 @@ pub fn start(_state: &Path, retention: Retention, _metrics: &Arc<Metrics>) -> (R
 }
 
 /// The past, of which there is none.
-#[derive(Debug, Clone, Default)]
-pub struct Archive;
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Archive {
+    /// Nobody asked for one.
+    #[default]
+    None,
+    /// A file that this build cannot read.
+    Unreadable,
+}
 
 /// A policy's past, of which there is none.
 #[derive(Debug)]
@@ -29,13 +35,19 @@ impl Archive {
     /// No past.
     #[must_use]
     pub const fn none() -> Self {
-        Self
+        Self::None
     }
 
     /// No past either.
     #[must_use]
     pub const fn at(_state: &Path) -> Self {
-        Self
+        Self::None
+    }
+
+    /// A past that this build cannot read.
+    #[must_use]
+    pub const fn offline(_state: &Path) -> Self {
+        Self::Unreadable
     }
 
     /// Is a history kept?
@@ -47,35 +59,44 @@ impl Archive {
     /// None.
     ///
     /// # Errors
-    /// None.
-    pub const fn decisions(
+    /// When a file was asked for.
+    pub fn decisions(
         &self,
         _policy: Option<&str>,
         _since: Timestamp,
         _limit: usize,
     ) -> Result<Vec<StoredDecision>, HistoryError> {
-        Ok(Vec::new())
+        self.nothing().map(|()| Vec::new())
     }
 
     /// None.
     ///
     /// # Errors
-    /// None.
-    pub const fn samples(
+    /// When a file was asked for.
+    pub fn samples(
         &self,
         _policy: &str,
         _metric: &str,
         _since: Timestamp,
     ) -> Result<Vec<PastValue>, HistoryError> {
-        Ok(Vec::new())
+        self.nothing().map(|()| Vec::new())
     }
 
     /// None.
     ///
     /// # Errors
-    /// None.
-    pub const fn past(&self, _policy: &str, _since: Timestamp) -> Result<Option<Past>, HistoryError> {
-        Ok(None)
+    /// When a file was asked for.
+    pub fn past(&self, _policy: &str, _since: Timestamp) -> Result<Option<Past>, HistoryError> {
+        self.nothing().map(|()| None)
+    }
+}
+
+impl Archive {
+    fn nothing(self) -> Result<(), HistoryError> {
+        match self {
+            Self::None => Ok(()),
+            Self::Unreadable => Err(HistoryError::Unavailable { source: "this build has no SQLite".into() }),
+        }
     }
 }
 

@@ -27,6 +27,7 @@ struct Open {
 }
 
 /// What the writer is told.
+#[cfg_attr(not(feature = "history"), expect(dead_code, reason = "nothing writes in such a build"))]
 pub(super) enum Message {
     /// Keep it.
     Entry(Entry),

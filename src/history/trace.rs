@@ -8,7 +8,7 @@ use crate::units::Timestamp;
 /// One evaluation, or the mean of five minutes of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PastRow {
-    /// When; of a mean, the end of its five minutes.
+    /// When; of a mean, the beginning of its five minutes.
     pub at: Timestamp,
     /// How many ran.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ use docktor::api::status::Status;
 use docktor::clock::Clock;
 use docktor::controller::Controller;
 use docktor::controller::reconcile::Parts;
-use docktor::history::Recorder;
+use docktor::history::{self, Archive, Recorder, Retention};
 use docktor::model::key::PolicyKey;
 use docktor::store::Store;
 use docktor::store::memory::MemoryStore;
@@ -60,6 +60,7 @@ pub struct Loop {
     /// The workload.
     pub world: Arc<World>,
     admin: Admin,
+    history: Recorder,
     controller: JoinHandle<()>,
     story: Vec<String>,
 }
@@ -71,8 +72,8 @@ impl Loop {
         let folders = TempDir::new().expect("a folder");
         std::fs::create_dir(folders.path().join("policies")).expect("a folder");
         let world = World::new(clock, replicas);
-        let (admin, controller) = begin(&folders, clock, &world);
-        let run = Self { folders, clock, world, admin, controller, story: Vec::new() };
+        let (admin, history, controller) = begin(&folders, clock, &world);
+        let run = Self { folders, clock, world, admin, history, controller, story: Vec::new() };
         run.write("web.yaml", policy);
         let mut run = run;
         run.kill_and_start_again().await;
@@ -111,12 +112,22 @@ impl Loop {
     pub async fn kill_and_start_again(&mut self) {
         self.controller.abort();
         let _ = (&mut self.controller).await;
-        (self.admin, self.controller) = begin(&self.folders, self.clock, &self.world);
+        (self.admin, self.history, self.controller) = begin(&self.folders, self.clock, &self.world);
         self.pass(Duration::from_secs(5)).await;
     }
 
     pub fn views(&self) -> Vec<Arc<PolicyView>> {
         self.admin.policies()
+    }
+
+    /// What was stored so far.
+    pub fn archive(&self) -> Archive {
+        self.history.flush();
+        self.admin.archive().clone()
+    }
+
+    pub fn state(&self) -> std::path::PathBuf {
+        self.folders.path().join("state")
     }
 
     pub fn status(&self) -> Status {
@@ -166,12 +177,13 @@ fn web() -> PolicyKey {
     PolicyKey::new("web")
 }
 
-fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHandle<()>) {
+fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, Recorder, JoinHandle<()>) {
     let (policies, state) = (folders.path().join("policies"), folders.path().join("state"));
     let metrics = Arc::new(Metrics::new("test"));
     let memories = MemoryStore::open(&state).expect("a state folder");
     let store = Store::open(&policies, &state, clock.now()).expect("a store");
-    let (admin, orders) = Admin::new();
+    let (history, archive) = history::start(&state, Retention::default(), &metrics);
+    let (admin, orders) = Admin::with_history(archive);
     let (wakes, waking) = mpsc::channel(64);
     let target = Arc::clone(world);
     let parts = Parts {
@@ -181,7 +193,7 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         memories: Arc::new(memories),
         sidecars: Arc::new(Sidecars::new(&policies, None, &state)),
         stop: store.stop_file().clone(),
-        history: Recorder::off(),
+        history: history.clone(),
         admin: admin.clone(),
         events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
         metrics,
@@ -191,5 +203,5 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
     };
     let watcher = Watcher::new(Some(Duration::from_secs(2)));
     let controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
-    (admin, tokio::spawn(controller.run(CancellationToken::new())))
+    (admin, history, tokio::spawn(controller.run(CancellationToken::new())))
 }

@@ -21,6 +21,8 @@ use writer::{Pace, Writer};
 
 /// How long a reader waits for a lock.
 const READER_WAITS: Duration = Duration::from_secs(2);
+/// Besides reading or writing.
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_URI.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// Starts the thread that writes `history.db` in the state folder. What goes wrong there is told and counted, never
 /// given back.
@@ -48,6 +50,17 @@ fn begin(state: &Path, pace: Pace, metrics: &Arc<Metrics>) -> (Recorder, Archive
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
     file: Option<PathBuf>,
+    reader: Reader,
+}
+
+/// Who reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Reader {
+    /// The process that also writes.
+    #[default]
+    Controller,
+    /// Another, which may have no right to write.
+    Client,
 }
 
 /// A policy's past on its way to a reader.
@@ -60,13 +73,19 @@ impl Archive {
     /// Where no history is kept.
     #[must_use]
     pub const fn none() -> Self {
-        Self { file: None }
+        Self { file: None, reader: Reader::Controller }
     }
 
-    /// The history in this state folder. It need not be there yet.
+    /// The history in this state folder, for the controller itself. It need not be there yet.
     #[must_use]
     pub fn at(state: &Path) -> Self {
-        Self { file: Some(state.join(FILE)) }
+        Self { file: Some(state.join(FILE)), reader: Reader::Controller }
+    }
+
+    /// The same for another program, which leaves everything as it is. A controller may run meanwhile.
+    #[must_use]
+    pub fn offline(state: &Path) -> Self {
+        Self { reader: Reader::Client, ..Self::at(state) }
     }
 
     /// Is a history kept?
@@ -92,7 +111,7 @@ impl Archive {
     }
 
     /// The values of one metric of a policy from `since` on, oldest first: single samples as far as there are any,
-    /// and before them five-minute means, each at the end of its five minutes.
+    /// and before them five-minute means, each at the beginning of its five minutes.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -120,11 +139,21 @@ impl Archive {
     /// A connection that only reads; `None` where there is no file yet.
     fn open(&self) -> Result<Option<Connection>, HistoryError> {
         let Some(file) = self.file.as_deref().filter(|it| it.exists()) else { return Ok(None) };
-        let connection = match read_only(file) {
-            // Where nothing can be written, the log's index cannot be made. Without a log there is no writer either.
-            Err(_) if !log_of(file).exists() => unchanging(file)?,
-            other => other?,
+        let connection = match self.reader {
+            // The last one to close a file in WAL mode cleans up after the log, which only a writer may.
+            Reader::Controller => {
+                Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | FLAGS)?
+            }
+            Reader::Client if log_of(file).exists() => {
+                Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | FLAGS)?
+            }
+            // Nobody has it open. To read it as it is needs no right to write beside it.
+            Reader::Client => {
+                Connection::open_with_flags(unchanging(file), OpenFlags::SQLITE_OPEN_READ_ONLY | FLAGS)?
+            }
         };
+        connection.busy_timeout(READER_WAITS)?;
+        connection.pragma_update(None, "query_only", true)?;
         let empty = schema::version(&connection)? == 0;
         Ok((!empty).then_some(connection))
     }
@@ -146,28 +175,18 @@ impl Past {
     }
 }
 
-fn read_only(file: &Path) -> Result<Connection, HistoryError> {
-    let connection = Connection::open_with_flags(file, flags())?;
-    connection.busy_timeout(READER_WAITS)?;
-    schema::version(&connection)?;
-    Ok(connection)
-}
-
-fn unchanging(file: &Path) -> Result<Connection, HistoryError> {
-    let mut escaped = String::new();
+/// The URI of a file that does not change while it is read.
+fn unchanging(file: &Path) -> String {
+    let mut uri = "file:".to_owned();
     for byte in file.as_os_str().as_encoded_bytes() {
         match byte {
             b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                escaped.push(char::from(*byte));
+                uri.push(char::from(*byte))
             }
-            other => escaped.push_str(&format!("%{other:02X}")),
+            other => uri.push_str(&format!("%{other:02X}")),
         }
     }
-    Ok(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags())?)
-}
-
-fn flags() -> OpenFlags {
-    OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX
+    uri + "?immutable=1"
 }
 
 fn log_of(file: &Path) -> PathBuf {

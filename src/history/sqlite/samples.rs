@@ -22,7 +22,9 @@ pub(super) fn write(
     value: f64,
 ) -> Result<(), rusqlite::Error> {
     let fresh = transaction
-        .prepare_cached("INSERT OR IGNORE INTO samples (policy, at, series, value) VALUES (?1, ?2, ?3, ?4)")?
+        .prepare_cached(
+            "INSERT INTO samples (policy, at, series, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        )?
         .execute(params![policy, at.as_millis(), series, value])?;
     if fresh == 0 {
         return Ok(());
@@ -97,12 +99,12 @@ impl Pages {
         }
     }
 
-    /// Five minutes that ended before there are single samples. A mean stands at their end, when all of it was known.
+    /// Five minutes that ended before there are single samples. A mean stands at their beginning.
     fn means(&self) -> Result<Vec<PastRow>, HistoryError> {
         let until = self.raw_since.map_or(i64::MAX, |it| it.as_millis());
         let mut statement = self.connection.prepare_cached(
-            "SELECT at + ?4, series, sum / count FROM means
-             WHERE policy = ?1 AND at > ?2 - ?4 AND at <= ?3 - ?4 ORDER BY at, series",
+            "SELECT at, series, sum / count FROM means
+             WHERE policy = ?1 AND at > ?2 AND at <= ?3 - ?4 ORDER BY at, series",
         )?;
         let range = params![self.policy, self.after.as_millis(), until, BUCKET.as_millis()];
         rows(&names(&self.connection)?, statement.query(range)?)
@@ -170,7 +172,7 @@ pub(super) fn of_metric(
     let until = raw_since(connection, policy)?.map_or(i64::MAX, |it| it.as_millis());
     let mut values = Vec::new();
     let means = format!(
-        "SELECT at + ?5, sum / count FROM means WHERE policy = ?1 AND at >= ?2 - ?5 AND at <= ?4 - ?5
+        "SELECT at, sum / count FROM means WHERE policy = ?1 AND at >= ?2 AND at <= ?4 - ?5
          AND series IN ({series}) ORDER BY at"
     );
     let range = params![policy, since.as_millis(), metric, until, BUCKET.as_millis()];

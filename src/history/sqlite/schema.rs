@@ -91,7 +91,7 @@ mod tests {
         for older in 0..MIGRATIONS.len() {
             let mut file = Connection::open_in_memory().unwrap();
             MIGRATIONS[..older].iter().for_each(|it| file.execute_batch(it).unwrap());
-            file.pragma_update(None, "user_version", older).unwrap();
+            file.pragma_update(None, "user_version", older as i64).unwrap();
             file.execute_batch("CREATE TABLE other (word TEXT); INSERT INTO other VALUES ('kept')").unwrap();
             migrate(&mut file).unwrap();
             assert_eq!(version(&file).unwrap(), VERSION);

@@ -156,6 +156,17 @@ impl Writer {
         Ok(())
     }
 
+    /// Lets the file grow to so many pages and no further, as a disk that is full would.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&mut self, pages: i64) {
+        let database = self.database.get_or_insert_with(|| {
+            Database::open(&self.path, self.pace.busy).expect("the file can be opened")
+        });
+        let limited =
+            database.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+        limited.expect("SQLite takes a limit");
+    }
+
     fn well(&mut self) {
         self.due = None;
         if std::mem::replace(&mut self.health, Health::Well) == Health::Degraded {
