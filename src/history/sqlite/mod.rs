@@ -36,7 +36,7 @@ fn begin(state: &Path, pace: Pace, metrics: &Arc<Metrics>) -> (Recorder, Archive
     let (recorder, messages) = Recorder::new(Arc::clone(metrics));
     let writer = Writer::new(state.join(FILE), pace, Arc::clone(metrics));
     let thread = std::thread::Builder::new().name("history".to_owned());
-    match thread.spawn(move || writer.run(&messages)) {
+    match thread.spawn(move || writer.run(messages)) {
         Ok(_) => (recorder, Archive::at(state)),
         Err(error) => {
             tracing::error!(%error, "no thread for the history; nothing is kept");

@@ -80,9 +80,9 @@ impl Writer {
     }
 
     /// Writes until told to close, or until nobody is left who could send anything.
-    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+    pub(super) fn run(mut self, messages: Receiver<Message>) {
         loop {
-            match self.next(messages) {
+            match self.next(&messages) {
                 Ok(Message::Entry(entry)) => self.take(entry),
                 Ok(Message::Flush(answer)) => {
                     self.commit();
@@ -92,6 +92,8 @@ impl Writer {
                 Ok(Message::Close(answer)) => {
                     self.commit();
                     self.database = None;
+                    // From here on a recorder knows that nobody listens.
+                    drop(messages);
                     let _ = answer.send(());
                     return;
                 }
