@@ -31,7 +31,7 @@ spec:
 "#;
 /// Evaluations that are written; a day of one policy on the usual interval.
 const EVALUATIONS: i64 = 8_640;
-/// Values of an evaluation: what a policy on CPU alone leaves, with the base metrics and three counts.
+/// Replicas of the workload, with five samples each.
 const REPLICAS: u32 = 4;
 
 pub fn measure() {
