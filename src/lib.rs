@@ -34,6 +34,7 @@
 //! | [`sources`] | what is measured: use of replicas, from cgroup files or Docker stats, sampled in the background |
 //! | [`actuators`] | what sees a scale target and changes its replicas: Compose services |
 //! | [`store`] | the policy folder as a catalog; state on disk; status files; `STOP`; the lock |
+//! | [`history`] | samples and decisions in SQLite; its loss never stops control |
 //! | [`admin`] | what an operator may ask or order, and the read model that every screen shares |
 //! | [`http`] | the API on the unix socket and on TCP: who may do what, routes, events |
 //! | [`controller`] | the loop: one `select!`, a queue of policies, one pass over one policy |
@@ -98,6 +99,7 @@ pub mod clients;
 pub mod sources;
 pub mod actuators;
 pub mod store;
+pub mod history;
 pub mod admin;
 pub mod http;
 pub mod controller;

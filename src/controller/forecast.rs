@@ -7,10 +7,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::api::effective::Spec;
+use crate::history::Archive;
 use crate::model::decision::Decision;
 use crate::model::forecast::Forecast;
 use crate::model::key::PolicyKey;
 use crate::strategies::forecast::{Fitted, Forecaster, Question};
+use crate::telemetry::chain;
 use crate::units::Timestamp;
 
 /// Most fits at the same time; others wait for their next evaluation.
@@ -28,6 +30,19 @@ pub struct NoPast;
 impl Past for NoPast {
     fn samples(&self, _: &PolicyKey, _: &str, _: Timestamp) -> Vec<(Timestamp, f64)> {
         Vec::new()
+    }
+}
+
+impl Past for Archive {
+    fn samples(&self, policy: &PolicyKey, metric: &str, since: Timestamp) -> Vec<(Timestamp, f64)> {
+        if !self.is_on() {
+            return Vec::new();
+        }
+        Self::samples(self, policy.as_str(), metric, since).unwrap_or_else(|error| {
+            let error = chain(&error);
+            tracing::warn!(%policy, metric, error, "the forecast cannot read the history; it learns anew");
+            Vec::new()
+        })
     }
 }
 

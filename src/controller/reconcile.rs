@@ -12,15 +12,16 @@ use super::act;
 use super::bind::{Actuators, Binding, Bound};
 use super::forecast::Forecasts;
 use super::observe::{self, Usage};
-use super::record;
+use super::record::{self, Pass};
 use super::state::{Durable, Policy};
 use super::{Wake, backoff};
 use crate::actuators::{Observed, Obstacle};
 use crate::admin::Admin;
 use crate::api::policy::Mode;
-use crate::api::status::Status;
+use crate::api::status::{Action, Status};
 use crate::clock::Clock;
 use crate::decide::{Constraints, decide};
+use crate::history::Recorder;
 use crate::model::change::ChangeId;
 use crate::model::decision::Decision;
 use crate::model::key::PolicyKey;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub sidecars: Arc<Sidecars>,
     /// The file that stops every action.
     pub stop: StopFile,
+    /// Takes what passes leave to the past.
+    pub history: Recorder,
     /// What screens see.
     pub admin: Admin,
     /// Log, metrics and event list.
@@ -121,13 +124,15 @@ impl Parts {
         if held && policy.durable.memory.hold.is_none() {
             self.events.emit(&Event::HoldEnded { policy: policy.key().clone() });
         }
-        if decision.wants_action()
-            && policy.recovered
-            && let Err(obstacle) = act::begin(self, policy, &bound, &decision, now).await
-        {
-            policy.obstacle = Some(obstacle);
+        let mut acted = false;
+        if decision.wants_action() && policy.recovered {
+            match act::begin(self, policy, &bound, &decision, now).await {
+                Ok(()) => acted = decision.act && decision.action != Action::None,
+                Err(obstacle) => policy.obstacle = Some(obstacle),
+            }
         }
-        record::decided(self, policy, &decision, evaluation).await;
+        let pass = Pass { spec: &bound.spec, snapshot: &snapshot, decision: &decision, evaluation, acted };
+        record::decided(self, policy, pass).await;
         record::explained(self, policy, &bound.spec, &snapshot, &constraints, &decision);
         Some(self.next(policy, &decision, &constraints, now))
     }

@@ -13,6 +13,8 @@ use crate::api::policy::Mode;
 use crate::api::status::{Action, DecisionRecord, Phase, ReplicaCounts, Status};
 use crate::decide::Constraints;
 use crate::decide::outlook::Present;
+use crate::history::Entry;
+use crate::history::entry::{self, Decided};
 use crate::model::decision::{Decision, Finding};
 use crate::model::memory::Trust;
 use crate::model::observation::Snapshot;
@@ -20,9 +22,28 @@ use crate::telemetry::event::Event;
 use crate::telemetry::metrics::PolicyInfo;
 use crate::units::Timestamp;
 
+/// What a pass saw and did.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    /// What it decided by.
+    pub spec: &'a Spec,
+    /// What it saw.
+    pub snapshot: &'a Snapshot,
+    /// What it decided.
+    pub decision: &'a Decision,
+    /// It was an evaluation on the policy's interval.
+    pub evaluation: bool,
+    /// The decision's action was begun.
+    pub acted: bool,
+}
+
 /// A pass that decided.
-pub async fn decided(parts: &Parts, policy: &mut Policy, decision: &Decision, evaluation: bool) {
-    keep_decision(policy, decision);
+pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) {
+    let Pass { decision, evaluation, .. } = pass;
+    let news = keep_decision(policy, decision);
+    if parts.history.is_on() {
+        remember(parts, policy, pass, news);
+    }
     let findings = findings(policy, decision);
     let phase = phase(policy, &findings);
     let counts = ReplicaCounts {
@@ -114,27 +135,54 @@ async fn publish(
     parts.admin.publish(view(policy, status));
 }
 
+/// Hands what the pass saw to history, and its decision where that is news. A target that could not be seen gives
+/// no values.
+fn remember(parts: &Parts, policy: &Policy, pass: Pass<'_>, news: News) {
+    let Pass { spec, snapshot, decision, acted, .. } = pass;
+    let samples = match snapshot.evaluation {
+        true => entry::samples(spec, snapshot, decision),
+        false => Vec::new(),
+    };
+    let decided = || Box::new(Decided { record: decision.record(), mode: policy.mode(), acted });
+    let decision = (news == News::Yes).then(decided);
+    if samples.is_empty() && decision.is_none() {
+        return;
+    }
+    let (generation, at) = (policy.entry.generation, pass.decision.at);
+    parts.history.record(Entry { policy: policy.key().clone(), generation, at, samples, decision });
+}
+
+/// Does a decision say anything that the one before did not?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    Yes,
+    No,
+}
+
 /// Decisions that changed something or were kept from it stay. One kept by the same thing as the one before is
 /// no news, whatever its values; of several kept in a row, the last stays.
-fn keep_decision(policy: &mut Policy, decision: &Decision) {
+fn keep_decision(policy: &mut Policy, decision: &Decision) -> News {
     let decisions = &mut policy.durable.decisions;
     let kept = decision.action == Action::None;
     match decisions.back_mut() {
-        Some(_) if kept && decision.limited_by.is_none() => {}
+        Some(_) if kept && decision.limited_by.is_none() => return News::No,
         // In mode `Observe` the same is decided again and again.
         Some(last) if !kept && !decision.act && (last.from, last.to) == (decision.from, decision.desired) => {
+            return News::No;
         }
         Some(last) if kept && last.action == Action::None => {
             let limited_by = decision.limited_by.map(|it| it.to_string());
-            if last.from != decision.from || last.limited_by != limited_by {
-                *last = decision.record();
+            if last.from == decision.from && last.limited_by == limited_by {
+                return News::No;
             }
+            *last = decision.record();
         }
         _ => decisions.push_back(decision.record()),
     }
     while decisions.len() > KEPT_DECISIONS {
         decisions.pop_front();
     }
+    News::Yes
 }
 
 /// The last one that changed something; before there is one, the last that was kept.

@@ -15,6 +15,7 @@ use docktor::clock::Clock;
 use docktor::controller::Controller;
 use docktor::controller::forecast::{Forecasts, NoPast, Past};
 use docktor::controller::reconcile::Parts;
+use docktor::history::{self, Archive, Recorder, Retention};
 use docktor::model::key::PolicyKey;
 use docktor::store::Store;
 use docktor::store::memory::MemoryStore;
@@ -62,6 +63,7 @@ pub struct Loop {
     pub world: Arc<World>,
     admin: Admin,
     events: Arc<Events>,
+    history: Recorder,
     controller: JoinHandle<()>,
     past: Arc<dyn Past>,
     story: Vec<String>,
@@ -79,8 +81,8 @@ impl Loop {
         let folders = TempDir::new().expect("a folder");
         std::fs::create_dir(folders.path().join("policies")).expect("a folder");
         let world = World::new(clock, replicas);
-        let (admin, events, controller) = begin(&folders, clock, &world, &past);
-        let run = Self { folders, clock, world, admin, events, controller, past, story: Vec::new() };
+        let Begun { admin, events, history, controller } = begin(&folders, clock, &world, &past);
+        let run = Self { folders, clock, world, admin, events, history, controller, past, story: Vec::new() };
         run.write("web.yaml", policy);
         let mut run = run;
         run.kill_and_start_again().await;
@@ -119,8 +121,9 @@ impl Loop {
     pub async fn kill_and_start_again(&mut self) {
         self.controller.abort();
         let _ = (&mut self.controller).await;
-        (self.admin, self.events, self.controller) =
-            begin(&self.folders, self.clock, &self.world, &self.past);
+        let begun = begin(&self.folders, self.clock, &self.world, &self.past);
+        (self.admin, self.events, self.history, self.controller) =
+            (begun.admin, begun.events, begun.history, begun.controller);
         self.pass(Duration::from_secs(5)).await;
     }
 
@@ -136,6 +139,16 @@ impl Loop {
 
     pub fn views(&self) -> Vec<Arc<PolicyView>> {
         self.admin.policies()
+    }
+
+    /// What was stored so far.
+    pub fn archive(&self) -> Archive {
+        self.history.flush();
+        self.admin.archive().clone()
+    }
+
+    pub fn state(&self) -> std::path::PathBuf {
+        self.folders.path().join("state")
     }
 
     pub fn status(&self) -> Status {
@@ -190,17 +203,21 @@ fn web() -> PolicyKey {
     PolicyKey::new("web")
 }
 
-fn begin(
-    folders: &TempDir,
-    clock: Clock,
-    world: &Arc<World>,
-    past: &Arc<dyn Past>,
-) -> (Admin, Arc<Events>, JoinHandle<()>) {
+/// What runs, and its ends.
+struct Begun {
+    admin: Admin,
+    events: Arc<Events>,
+    history: Recorder,
+    controller: JoinHandle<()>,
+}
+
+fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>, past: &Arc<dyn Past>) -> Begun {
     let (policies, state) = (folders.path().join("policies"), folders.path().join("state"));
     let metrics = Arc::new(Metrics::new("test"));
     let memories = MemoryStore::open(&state).expect("a state folder");
     let store = Store::open(&policies, &state, clock.now()).expect("a store");
-    let (admin, orders) = Admin::new();
+    let (history, archive) = history::start(&state, Retention::default(), &metrics);
+    let (admin, orders) = Admin::with_history(archive);
     let (wakes, waking) = mpsc::channel(64);
     let events = Arc::new(Events::new(clock, Arc::clone(&metrics)));
     let target = Arc::clone(world);
@@ -211,6 +228,7 @@ fn begin(
         memories: Arc::new(memories),
         sidecars: Arc::new(Sidecars::new(&policies, None, &state)),
         stop: store.stop_file().clone(),
+        history: history.clone(),
         admin: admin.clone(),
         events: Arc::clone(&events),
         metrics,
@@ -221,5 +239,6 @@ fn begin(
     };
     let watcher = Watcher::new(Some(Duration::from_secs(2)));
     let controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
-    (admin, events, tokio::spawn(controller.run(CancellationToken::new())))
+    let controller = tokio::spawn(controller.run(CancellationToken::new()));
+    Begun { admin, events, history, controller }
 }

@@ -4,6 +4,8 @@ mod agreement;
 mod explain;
 mod forecast;
 mod harness;
+#[cfg(feature = "history")]
+mod past;
 
 use docktor::api::condition::{ConditionStatus, ConditionType, Reason};
 use docktor::api::policy::Mode;

@@ -1,9 +1,10 @@
 //! `simulate --explain AT`: the story of the decision at one row, in place of the table.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 use super::super::exit::{Exit, Failure};
 use super::super::output::{Format, Output, unsupported};
+use super::past::Trace;
 use super::policy::Policy;
 use crate::admin::explanation::Explanation;
 use crate::admin::story::story;
@@ -16,15 +17,14 @@ use crate::simulation::scene;
 use crate::simulation::trace::{Reader, Row};
 use crate::units::Timestamp;
 
-/// Tells the decision at the first row whose `at` that is. `lines` are the trace, `name` is its name.
+/// Tells the decision at the first row whose `at` that is.
 ///
 /// # Errors
 /// `Usage` for a mistake in the trace before that row; `NothingFound` where there is no such row.
 pub(super) fn run(
     at: Timestamp,
     policy: Policy,
-    lines: impl BufRead,
-    name: &str,
+    mut trace: Trace,
     format: &Format,
     output: &mut Output,
 ) -> Result<(), Failure> {
@@ -33,7 +33,8 @@ pub(super) fn run(
     }
     let (mut reader, mut replay) = (Reader::new(), Replay::new(policy.spec));
     let (mut last_change, mut before) = (None, None);
-    for line in lines.lines() {
+    let name = trace.name.clone();
+    for line in trace.lines.by_ref().lines() {
         let line =
             line.map_err(|error| Failure::say(Exit::Failed, format!("cannot read {name}: {error}")))?;
         let row = reader.row(&line).map_err(|it| Failure::say(Exit::Usage, format!("{name}: {it}")))?;
