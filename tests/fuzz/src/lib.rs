@@ -8,17 +8,18 @@ use docktor::api::behavior::FallbackBehavior;
 use docktor::api::effective::{Origin, Spec, Test, unsupported};
 use docktor::api::metric::{MetricSource, WhenAbsent};
 use docktor::api::status::Action;
+use docktor::decide::{Constraints, decide};
 use docktor::model::decision::Decision;
 use docktor::model::memory::{Memory, Purpose};
+use docktor::model::observation::Snapshot;
 use docktor::simulation::replay::{Replay, Simulated};
 use docktor::simulation::report::Summing;
 use docktor::simulation::svg::Plot;
 use docktor::simulation::trace::Row;
+use docktor::units::Timestamp;
 
 /// Rows of one trace that are replayed. Each costs some microseconds, and one input should cost well below a second.
 pub const MAX_ROWS: usize = 200;
-/// Every so many rows, the state so far is tried on a row on which everything is missing.
-const BLIND_EVERY: usize = 16;
 
 /// Replays rows and asserts what must hold on every one of them.
 ///
@@ -28,14 +29,12 @@ pub fn replay(name: &str, spec: &Spec, rows: impl Iterator<Item = Row>) {
     let _ = unsupported(spec);
     let (mut replay, mut again) = (Replay::new(spec.clone()), Replay::new(spec.clone()));
     let (mut summing, mut plot) = (Summing::default(), Plot::new(name));
-    for (index, row) in rows.take(MAX_ROWS).enumerate() {
-        if index.is_multiple_of(BLIND_EVERY) {
-            blind(spec, &replay, &row);
-        }
+    for row in rows.take(MAX_ROWS) {
         let decision = replay.decide(&row);
         assert_eq!(decision, again.decide(&row), "the same inputs give another decision");
         assert_eq!(replay.memory(), again.memory(), "the same inputs leave another memory");
         within_bounds(spec, &decision);
+        blind(spec, replay.memory(), decision.current, row.at);
         shown(&row, &decision);
         summing.add(&decision);
         plot.add(&decision);
@@ -46,8 +45,11 @@ pub fn replay(name: &str, spec: &Spec, rows: impl Iterator<Item = Row>) {
     assert!(replay.never_given().count() <= spec.metrics.len());
 }
 
-/// What is wanted lies within the bounds that hold now. An idle workload may have fewer; what is left alone, or only
-/// on its way because of a limit, may lie anywhere.
+/// What is wanted lies within the bounds that hold now. An idle workload may have fewer, and what is left alone may
+/// lie anywhere.
+///
+/// # Panics
+/// When it does not.
 pub fn within_bounds(spec: &Spec, decision: &Decision) {
     let idle = spec.idle.is_some_and(|it| it.replicas == decision.desired);
     let clamped = decision.bounds.clamp(decision.desired);
@@ -65,19 +67,25 @@ fn shown(row: &Row, decision: &Decision) {
 }
 
 /// What is remembered is the same after a restart.
+///
+/// # Panics
+/// When it is not.
 pub fn remembered(memory: &Memory) {
     let written = serde_json::to_string(memory).expect("memory is written as JSON");
     let read: Memory = serde_json::from_str(&written).expect("memory is read back");
     assert_eq!(*memory, read, "memory changed on its way to disk");
 }
 
-/// A row on which every metric is missing shrinks nothing.
-fn blind(spec: &Spec, replay: &Replay, row: &Row) {
+/// A pass that sees no value at all shrinks nothing.
+///
+/// # Panics
+/// When it does.
+pub fn blind(spec: &Spec, memory: &Memory, current: u32, now: Timestamp) {
     if !can_be_blind(spec) {
         return;
     }
-    let missing = Row { replicas: None, metrics: Vec::new(), scaled: None, ..row.clone() };
-    let decision = replay.clone().decide(&missing);
+    let snapshot = Snapshot { current: Some(current), evaluation: true, ..Snapshot::default() };
+    let decision = decide(spec, &mut memory.clone(), &snapshot, &Constraints::default(), now);
     let shrinks = decision.action == Action::ScaleDown && decision.purpose == Purpose::Recommendation;
     assert!(!shrinks, "missing metrics shrink it: {decision:?}");
 }

@@ -8,7 +8,7 @@ use docktor::api::validate;
 use docktor::decide::decide;
 use docktor::model::memory::Memory;
 use docktor_fuzz::make::Chooser;
-use docktor_fuzz::{MAX_ROWS, history, policies, remembered, within_bounds};
+use docktor_fuzz::{MAX_ROWS, blind, history, policies, remembered, within_bounds};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -32,6 +32,7 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(decision, again, "the same inputs give another decision");
         assert_eq!(memory, copy, "the same inputs leave another memory");
         within_bounds(&spec, &decision);
+        blind(&spec, &memory, decision.current, now);
         let _ = (decision.record(), decision.findings(), decision.reason());
         running = history::outcome(&mut from, &mut memory, &decision, now);
     }
