@@ -14,9 +14,10 @@ use docktor::units::{Duration, Timestamp};
 use crate::make::Chooser;
 use crate::policies::METRICS;
 
-/// Where time begins: a year's end, a spring and an autumn night on which clocks change, the ends of the calendar.
-const BEGINNINGS: [i64; 6] =
-    [0, 1_767_225_590, 1_774_745_000, 1_792_888_000, 253_402_300_000, -377_705_000_000];
+/// The first and the last moment, in seconds: what a calendar has, less a day for what lies ahead.
+const CALENDAR: [i64; 2] = [-377_705_020_000, 253_402_120_000];
+/// Where time begins: 1970, a year's end, a spring and an autumn night on which clocks change, the calendar's ends.
+const BEGINNINGS: [i64; 6] = [0, 1_767_225_590, 1_774_745_000, 1_792_888_000, CALENDAR[0], CALENDAR[1]];
 
 /// A moment to begin at.
 pub fn beginning(from: &mut Chooser<'_>) -> Timestamp {
@@ -26,11 +27,12 @@ pub fn beginning(from: &mut Chooser<'_>) -> Timestamp {
 /// When the next pass is; clocks may be set back.
 pub fn next(from: &mut Chooser<'_>, now: Timestamp) -> Timestamp {
     let millis = |most| Duration::from_millis(u64::from(most));
-    match from.count(0, 15) {
+    let next = match from.count(0, 15) {
         0 => now.minus(millis(from.count(0, 7_200_000))),
         1..=3 => now.plus(millis(from.count(0, 86_400_000))),
         _ => now.plus(millis(from.count(0, 60_000))),
-    }
+    };
+    next.clamp(Timestamp::from_secs(CALENDAR[0]), Timestamp::from_secs(CALENDAR[1]))
 }
 
 /// What stands in the way.

@@ -45,18 +45,18 @@ pub fn replay(name: &str, spec: &Spec, rows: impl Iterator<Item = Row>) {
     assert!(replay.never_given().count() <= spec.metrics.len());
 }
 
-/// What is wanted lies within the bounds that hold now. An idle workload may have fewer, and what is left alone may
-/// lie anywhere.
+/// What is wanted lies within the bounds that hold now. An idle workload may have fewer, unless a person asked for
+/// them; what is left alone may lie anywhere.
 ///
 /// # Panics
 /// When it does not.
 pub fn within_bounds(spec: &Spec, decision: &Decision) {
-    let idle = spec.idle.is_some_and(|it| it.replicas == decision.desired);
-    let clamped = decision.bounds.clamp(decision.desired);
-    assert!(
-        clamped == decision.desired || idle || decision.action == Action::None,
-        "out of bounds: {decision:?}"
-    );
+    let Decision { desired, bounds, .. } = *decision;
+    let rests = spec.idle.is_some_and(|it| {
+        desired <= bounds.max() && (decision.purpose != Purpose::Person || desired <= it.replicas)
+    });
+    let within = bounds.clamp(desired) == desired;
+    assert!(within || rests || decision.action == Action::None, "out of bounds: {decision:?}");
 }
 
 /// Every way to show a decision gives something.
