@@ -56,11 +56,31 @@ impl Reading {
 #[must_use]
 pub fn readings(spec: &Spec, snapshot: &Snapshot, now: Timestamp) -> Vec<Reading> {
     let mut readings = Vec::with_capacity(spec.metrics.len());
-    for metric in &spec.metrics {
-        let reading = read(metric, spec, snapshot, &readings, now);
+    let observed = observed(spec, snapshot);
+    for (index, metric) in spec.metrics.iter().enumerate() {
+        let observed = observed.get(index).copied().flatten();
+        let reading = read(metric, observed, spec, snapshot, &readings, now);
         readings.push(reading);
     }
     readings
+}
+
+/// What the snapshot has for each metric, found by going through both in the order of names; nothing where it has
+/// no values at all.
+fn observed<'a>(spec: &Spec, snapshot: &'a Snapshot) -> Vec<Option<&'a Observation>> {
+    if snapshot.metrics.is_empty() {
+        return Vec::new();
+    }
+    let mut found = vec![None; spec.metrics.len()];
+    let mut given = snapshot.metrics.iter().peekable();
+    for index in &spec.by_name {
+        let Some(metric) = spec.metrics.get(index.0) else { continue };
+        while given.next_if(|(name, _)| name.as_str() < &*metric.name).is_some() {}
+        if let Some((_, value)) = given.next_if(|(name, _)| name.as_str() == &*metric.name) {
+            found[index.0] = Some(value);
+        }
+    }
+    found
 }
 
 /// What a source's answer stands for. NaN, infinity, a count of a queue below zero, and no answer are missing, unless
@@ -85,11 +105,18 @@ pub fn reported(source: Option<&MetricSource>, answer: Option<f64>) -> Observati
     }
 }
 
-fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], now: Timestamp) -> Reading {
+fn read(
+    metric: &Metric,
+    observed: Option<&Observation>,
+    spec: &Spec,
+    snapshot: &Snapshot,
+    before: &[Reading],
+    now: Timestamp,
+) -> Reading {
     if matches!(metric.origin, Origin::Target(_)) && snapshot.current() == 0 {
         return Reading::NotApplicable;
     }
-    if let Some(observed) = snapshot.metrics.get(&*metric.name) {
+    if let Some(observed) = observed {
         return match observed {
             Observation::Value(value) if value.is_finite() => Reading::Value(*value),
             Observation::Value(_) | Observation::Missing => Reading::Missing,

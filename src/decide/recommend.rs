@@ -1,12 +1,14 @@
 //! Recommend: what rules and target tracking would like, each by itself. `consecutive` counts here.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::observe::{self, Readiness, Reading};
 use crate::api::behavior::When;
-use crate::api::effective::{CompiledRule, DirectionSpec, Goal, MetricIndex, Origin, Spec, Test, TrackSpec};
+use crate::api::effective::{
+    CompiledRule, DirectionSpec, Goal, MetricIndex, Name, Origin, Spec, Test, TrackSpec,
+};
 use crate::model::decision::{Evidence, Why};
-use crate::model::memory::{Memory, Point};
+use crate::model::memory::{Band, Memory, Point};
 use crate::model::observation::Snapshot;
 use crate::strategies::step;
 use crate::strategies::target_tracking::{self, Tolerance};
@@ -85,6 +87,7 @@ pub fn recommend(
     ready: u32,
     now: Timestamp,
 ) -> Recommendations {
+    align(&mut memory.bands, &spec.bands);
     if snapshot.evaluation {
         count_failures(spec, memory, readings);
         note_points(spec, memory, readings, now);
@@ -211,7 +214,7 @@ fn standing(
     let (mut lacking, mut every_one_blind) = (false, true);
     let mut outcomes = Vec::with_capacity(direction.rules.len());
     for rule in &direction.rules {
-        let outcome = test(rule, way, readings, memory.points.get(&*rule.text));
+        let outcome = test(rule, way, readings, points(rule, memory));
         let unknown = outcome == Outcome::Unknown;
         lacking |= unknown && reads(rule).iter().any(|it| lacks(readings, *it, way));
         every_one_blind &= unknown && blind(reads(rule), spec, memory);
@@ -234,6 +237,13 @@ fn standing(
 fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
     let applies = readings.get(metric.0).is_some_and(|it| *it != Reading::NotApplicable);
     applies && known(readings, metric, way).is_none()
+}
+
+fn points<'a>(rule: &CompiledRule, memory: &'a Memory) -> Option<&'a VecDeque<Point>> {
+    match rule.test {
+        Test::Within { band, .. } => memory.bands.get(band.0).map(|it| &it.points),
+        Test::Compare { .. } | Test::Expr(_) => None,
+    }
 }
 
 fn reads(rule: &CompiledRule) -> &[MetricIndex] {
@@ -260,7 +270,7 @@ fn why(
 ) -> Why {
     let mut held = Vec::with_capacity(direction.rules.len());
     for rule in &direction.rules {
-        if test(rule, way, readings, memory.points.get(&*rule.text)) == Outcome::Holds {
+        if test(rule, way, readings, points(rule, memory)) == Outcome::Holds {
             held.extend(evidence(spec, rule, way, readings));
         }
     }
@@ -343,28 +353,33 @@ fn count_failures(spec: &Spec, memory: &mut Memory, readings: &[Reading]) {
     }
 }
 
-fn note_points(spec: &Spec, memory: &mut Memory, readings: &[Reading], now: Timestamp) {
-    let rules = || spec.scale_up.rules.iter().chain(&spec.scale_down.rules);
-    if !memory.points.is_empty() {
-        let bands = rules().filter(|it| matches!(it.test, Test::Within { .. }));
-        let in_use: BTreeSet<&str> = bands.map(|it| &*it.text).collect();
-        memory.points.retain(|text, _| in_use.contains(&**text));
+/// Brings what is remembered of bands into the spec's order, and forgets what no rule asks for any more.
+fn align(bands: &mut Vec<Band>, rules: &[Name]) {
+    if bands.len() == rules.len() && bands.iter().zip(rules).all(|(band, rule)| *band.rule == **rule) {
+        return;
     }
-    for rule in rules() {
-        let Test::Within { metric, lower, upper, points } = rule.test else { continue };
+    let mut known = std::mem::take(bands);
+    bands.extend(rules.iter().map(|rule| {
+        let found = known.iter().position(|it| *it.rule == **rule);
+        let new = || Band { rule: rule.to_string(), points: VecDeque::new() };
+        found.map_or_else(new, |index| known.swap_remove(index))
+    }));
+}
+
+fn note_points(spec: &Spec, memory: &mut Memory, readings: &[Reading], now: Timestamp) {
+    if memory.bands.is_empty() {
+        return;
+    }
+    for rule in spec.scale_up.rules.iter().chain(&spec.scale_down.rules) {
+        let Test::Within { band, metric, lower, upper, points } = rule.test else { continue };
         let Some(value) = readings.get(metric.0).and_then(|it| it.for_growing()) else { continue };
+        let Some(band) = memory.bands.get_mut(band.0) else { continue };
         let most = points_kept(points, spec.window, spec.interval);
-        note_point(
-            &mut memory.points,
-            &rule.text,
-            Point { at: now, inside: lower <= value && value < upper },
-            most,
-        );
+        note_point(&mut band.points, Point { at: now, inside: lower <= value && value < upper }, most);
     }
 }
 
-fn note_point(all: &mut BTreeMap<String, VecDeque<Point>>, rule: &str, point: Point, most: usize) {
-    let points = all.entry(rule.to_owned()).or_default();
+fn note_point(points: &mut VecDeque<Point>, point: Point, most: usize) {
     // The same rule in both directions notes its point once.
     if points.back().is_some_and(|it| it.at == point.at) {
         return;

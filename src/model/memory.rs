@@ -45,8 +45,8 @@ pub struct Memory {
     pub consecutive: Counters,
     /// Evaluations in a row in which a metric could not be had, by its full name.
     pub failures: BTreeMap<String, u32>,
-    /// Points of `within` rules, by the rule's text.
-    pub points: BTreeMap<String, VecDeque<Point>>,
+    /// What `within` rules saw, in the order of the spec's bands.
+    pub bands: Vec<Band>,
     /// Recommendations that may still be the highest of their window, oldest first, falling.
     pub highs: VecDeque<Past>,
     /// Recommendations that may still be the lowest of their window, oldest first, rising.
@@ -87,6 +87,16 @@ pub struct Counters {
     pub up: u32,
     /// Of scaleDown.
     pub down: u32,
+}
+
+/// What a `within` rule saw.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Band {
+    /// The rule's text.
+    pub rule: String,
+    /// Its points, oldest first.
+    pub points: VecDeque<Point>,
 }
 
 /// Whether a metric lay in its band at one evaluation.

@@ -12,7 +12,8 @@ const MAX_NESTING: usize = 16;
 /// `written` is the policy over its profile; `filled` is that with the defaults.
 pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec, SpecError> {
     let no_sources = BTreeMap::new();
-    let mut metrics = Metrics { sources: filled.metrics.as_ref().unwrap_or(&no_sources), table: Vec::new() };
+    let sources = filled.metrics.as_ref().unwrap_or(&no_sources);
+    let mut metrics = Metrics { sources, table: Vec::new(), bands: Vec::new() };
     let has_step = |it: &Option<Direction>| it.as_ref().is_some_and(|it| it.step.is_some());
     let up = required(filled.scale_up.as_ref(), "spec.scaleUp")?;
     let down = required(filled.scale_down.as_ref(), "spec.scaleDown")?;
@@ -41,7 +42,9 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
         readiness_delay: required(filled.readiness_delay, "spec.readinessDelay")?,
         bounds,
         idle,
+        by_name: by_name(&metrics.table),
         metrics: metrics.table,
+        bands: metrics.bands,
         sources,
         scale_up,
         scale_down,
@@ -60,6 +63,12 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
         order: filled.order,
         horizontal: filled.replicas.is_some(),
     })
+}
+
+fn by_name(metrics: &[Metric]) -> Vec<MetricIndex> {
+    let mut indices: Vec<_> = (0..metrics.len()).map(MetricIndex).collect();
+    indices.sort_by_key(|it| &metrics[it.0].name);
+    indices
 }
 
 fn required<T>(field: Option<T>, path: &str) -> Result<T, SpecError> {
@@ -127,8 +136,10 @@ fn compiled(rule: &Rule, path: &str, metrics: &mut Metrics<'_>) -> Result<Compil
             let lower = within.lower.unwrap_or(f64::NEG_INFINITY);
             let upper = within.upper.unwrap_or(f64::INFINITY);
             let points = within.points.unwrap_or(5).max(1);
-            let test = Test::Within { metric: metrics.index(metric, path)?, lower, upper, points };
-            (format!("{lower} <= {metric} < {upper} for {points} points"), test)
+            let text = format!("{lower} <= {metric} < {upper} for {points} points");
+            let metric = metrics.index(metric, path)?;
+            let test = Test::Within { band: metrics.band(&text), metric, lower, upper, points };
+            (text, test)
         }
         Rule { metric: None, op: None, value: None, expr: Some(source), within: None, .. } => {
             let expr = Expr::condition(source)
@@ -231,15 +242,24 @@ fn ambiguous(path: &str, needs: &'static str) -> SpecError {
     SpecError::Ambiguous { path: path.to_owned(), needs }
 }
 
-/// The table of metrics, filled as they are asked for.
+/// The tables of metrics and bands, filled as they are asked for.
 struct Metrics<'a> {
     sources: &'a BTreeMap<String, MetricSource>,
     table: Vec<Metric>,
+    bands: Vec<Name>,
 }
 
 impl Metrics<'_> {
     fn index(&mut self, name: &str, path: &str) -> Result<MetricIndex, SpecError> {
         self.nested(name, path, 0)
+    }
+
+    fn band(&mut self, text: &str) -> BandIndex {
+        let known = self.bands.iter().position(|it| **it == *text);
+        BandIndex(known.unwrap_or_else(|| {
+            self.bands.push(text.into());
+            self.bands.len() - 1
+        }))
     }
 
     fn nested(&mut self, name: &str, path: &str, depth: usize) -> Result<MetricIndex, SpecError> {

@@ -25,6 +25,10 @@ pub type Name = Arc<str>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MetricIndex(pub usize);
 
+/// Which band of [`Spec::bands`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BandIndex(pub usize);
+
 /// The effective spec of one policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
@@ -46,6 +50,10 @@ pub struct Spec {
     pub idle: Option<Idle>,
     /// Every metric that something below asks for. A formula stands after what it reads.
     pub metrics: Vec<Metric>,
+    /// The same metrics in the order of their names.
+    pub by_name: Vec<MetricIndex>,
+    /// The text of every `within` rule, each once.
+    pub bands: Vec<Name>,
     /// Sources as they were written, by name.
     pub sources: Vec<(Name, MetricSource)>,
     /// When and how it grows.
@@ -174,6 +182,8 @@ pub enum Test {
     },
     /// `lower` ≤ metric < `upper` for at least `points` points.
     Within {
+        /// Where its points are remembered.
+        band: BandIndex,
         /// Which metric.
         metric: MetricIndex,
         /// Inclusive lower end.
