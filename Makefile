@@ -8,8 +8,11 @@ SHELL := bash
 FEATURES := --features testing
 CARGO_VERSION := 1.95
 TESTBED := tests/testbed
+SECONDS := 60
+TARGET := policy_and_trace
 WITH_ENGINE = settings=$$($(TESTBED)/docker-up) && eval "$$settings" && $(TESTBED)/images
-SCRIPTS := .ci/run examples/web/demo examples/web/image \
+GENERATED := manifests examples/traces
+SCRIPTS := .ci/run tests/fuzz/run examples/web/demo examples/web/image \
 	$(addprefix $(TESTBED)/,setup docker-up docker-down engine images vm lib.sh services/up services/down services/lib.sh)
 
 ##@ Use
@@ -46,6 +49,10 @@ test-components: ## tests on real components; brings them up, fails if it cannot
 bench: ## measure what docktor costs and how fast it is
 	$(WITH_ENGINE) && cargo bench --locked $(FEATURES) --bench bench
 
+.PHONY: fuzz
+fuzz: ## fuzz TARGET (policy_and_trace, decide) for SECONDS, on one core
+	tests/fuzz/run $(TARGET) $(SECONDS)
+
 ##@ Parts of check
 .PHONY: fmt
 fmt: ## is the code formatted?
@@ -70,13 +77,14 @@ deny: ## licences, bans and sources of dependencies; advisories where their data
 
 .PHONY: generated
 generated: generate ## are the generated files up to date?
-	@test -z "$$(git status --porcelain -- manifests)" || \
-	{ git status --short -- manifests; git --no-pager diff -- manifests; echo "generated files differ: commit what 'make generate' writes"; exit 1; }
+	@test -z "$$(git status --porcelain -- $(GENERATED))" || \
+	{ git status --short -- $(GENERATED); git --no-pager diff --stat -- $(GENERATED); echo "generated files differ: commit what 'make generate' writes"; exit 1; }
 
 ##@ Write
 .PHONY: generate
-generate: ## write the generated files: manifests/schema
+generate: ## write the generated files: manifests/schema, the long traces of examples/traces
 	cargo run --quiet --locked $(FEATURES) --bin docktor -- generate-schemas manifests/schema
+	examples/traces/generate
 
 .PHONY: clean
 clean: ## remove what was built, and private test engines; the shared testbed stays

@@ -37,7 +37,8 @@ pub struct Bounded {
 }
 
 /// Brings `recommended` within the bounds, after drift and a person's wish. `at_rest` replicas may run below
-/// the minimum while the workload is idle.
+/// the minimum while the workload is idle, and more on the way there. A person's wish is for as many as rest, or
+/// within the bounds.
 #[must_use]
 pub fn bound(
     recommended: u32,
@@ -64,7 +65,8 @@ pub fn bound(
         // Whoever is changing it may well be about to change it back.
         return Bounded { replicas: from, decided, limited_by: limited_by.filter(|_| recommended != from) };
     }
-    let min = at_rest.map_or(bounds.min(), |rest| rest.min(bounds.min()));
+    let rest = at_rest.filter(|rest| wish.is_none() || asked <= *rest);
+    let min = rest.map_or(bounds.min(), |rest| rest.min(bounds.min()));
     let replicas = asked.max(min).min(bounds.max());
     let keeps = limited_by.filter(|_| recommended != replicas);
     if from < min && replicas == min && asked <= min {
@@ -136,6 +138,10 @@ mod tests {
             let bounded = bound(5, 5, bounds(2, 10), None, Drift::None, Some(&wish(asked)));
             assert_eq!(bounded.replicas, wanted);
             assert!(matches!(bounded.decided, Some((Why::Person { .. }, Purpose::Person))));
+        }
+        for (asked, wanted) in [(0, 1), (1, 1), (2, 4), (3, 4), (4, 4)] {
+            let bounded = bound(1, 3, bounds(4, 10), Some(1), Drift::None, Some(&wish(asked)));
+            assert_eq!(bounded.replicas, wanted, "while it is idle, for {asked}");
         }
     }
 

@@ -7,6 +7,10 @@ use super::{Duration, UnitError, text_form};
 
 const EXPECTED: &str = "a time is written as in RFC 3339: `2026-11-22T06:29:00Z`";
 
+/// The first and the last moment, in milliseconds, that can be written: the years -9999 to 9999, less a day for zones.
+const FIRST: i64 = -377_705_023_201_000;
+const LAST: i64 = 253_402_207_200_000;
+
 /// A moment: milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
@@ -38,16 +42,16 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The moment `after` later, saturating.
+    /// The moment `after` later; the last that can be written, where that is later still.
     #[must_use]
     pub fn plus(self, after: Duration) -> Self {
-        Self(self.0.saturating_add(after.as_millis()))
+        Self(self.0.saturating_add(after.as_millis()).min(LAST))
     }
 
-    /// The moment `before` earlier, saturating.
+    /// The moment `before` earlier; the first that can be written, where that is earlier still.
     #[must_use]
     pub fn minus(self, before: Duration) -> Self {
-        Self(self.0.saturating_sub(before.as_millis()))
+        Self(self.0.saturating_sub(before.as_millis()).max(FIRST))
     }
 }
 
@@ -83,9 +87,15 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_at_the_ends_of_time_does_not_overflow() {
-        let end = Timestamp::from_millis(i64::MAX);
-        assert_eq!(end.plus(Duration::from_secs(1)), end);
-        assert!(!end.to_string().is_empty());
+    fn arithmetic_ends_where_moments_can_no_longer_be_written_and_read_back() {
+        let ages = Duration::from_millis(u64::MAX);
+        for end in [Timestamp::default().plus(ages), Timestamp::default().minus(ages)] {
+            assert_eq!(end.to_string().parse(), Ok(end));
+        }
+        for beyond in [FIRST - 1_000, LAST + 1_000] {
+            assert!(jiff::Timestamp::from_millisecond(beyond).is_err(), "there are moments beyond {beyond}");
+        }
+        assert_eq!(Timestamp::from_millis(i64::MAX).plus(ages).as_millis(), LAST);
+        assert!(!Timestamp::from_millis(i64::MAX).to_string().is_empty());
     }
 }

@@ -177,7 +177,12 @@ fn a_profile_may_stand_in_the_policys_file_or_in_the_folder() {
 #[test]
 fn the_example_traces_are_valid() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    for (policy, trace) in [("queue.yaml", "queue-burst.csv"), ("traces/web.yaml", "web-replicas.jsonl")] {
+    for (policy, trace) in [
+        ("queue.yaml", "queue-burst.csv"),
+        ("traces/web.yaml", "web-replicas.jsonl"),
+        ("traces/web-three-days.yaml", "web-three-days.csv"),
+        ("traces/batch-two-days.yaml", "batch-two-days.csv"),
+    ] {
         let (policy, trace) = (root.join(policy), root.join("traces").join(trace));
         let folder = TempDir::new().unwrap();
         let arguments = ["simulate", "-f", policy.to_str().unwrap(), "--trace", trace.to_str().unwrap()];
