@@ -70,7 +70,7 @@ pub fn snapshot(from: &mut Chooser<'_>, running: u32, now: Timestamp) -> Snapsho
         };
         metrics.insert(name.to_owned(), observed);
     }
-    Snapshot { replicas, current, metrics, evaluation: !from.once_in(4) }
+    Snapshot { replicas, current, metrics, evaluation: !from.once_in(4), ..Snapshot::default() }
 }
 
 fn replica(from: &mut Chooser<'_>, number: u32, now: Timestamp) -> Replica {
@@ -96,6 +96,7 @@ fn replica(from: &mut Chooser<'_>, number: u32, now: Timestamp) -> Replica {
             memory: use_of(from),
             tasks: use_of(from),
             host: HostCapacity { cpus: use_of(from), memory: use_of(from), tasks: None },
+            ..Limits::default()
         },
     }
 }
