@@ -8,15 +8,18 @@
 
 use serde::Serialize;
 
+use super::limits::Followed;
 use super::scene;
 use super::trace::{At, Row};
 use crate::api::effective::{Name, Origin, Spec};
+use crate::api::limits::LimitSet;
 use crate::api::policy::Mode;
 use crate::api::status::{Action, TrailLine};
 use crate::decide::{Constraints, decide};
 use crate::model::decision::{Decision, Line};
 use crate::model::memory::{Memory, Purpose};
-use crate::units::{Bounds, Timestamp};
+use crate::strategies::forecast::{Forecaster, Question};
+use crate::units::Timestamp;
 
 /// A policy on its way through a trace.
 #[derive(Debug, Clone)]
@@ -24,6 +27,9 @@ pub struct Replay {
     spec: Spec,
     memory: Memory,
     before: Option<Before>,
+    forecaster: Option<Forecaster>,
+    /// Limits, where the policy moves them.
+    limits: Option<Box<Followed>>,
     /// Metrics that had no value yet, of those that the trace has to give.
     wanting: Vec<Name>,
 }
@@ -45,22 +51,42 @@ impl Replay {
     pub fn new(spec: Spec) -> Self {
         let given = spec.metrics.iter().filter(|it| matches!(it.origin, Origin::Source | Origin::Target(_)));
         let wanting = given.map(|it| it.name.clone()).collect();
-        Self { spec: Spec { mode: Mode::Auto, ..spec }, memory: Memory::default(), before: None, wanting }
+        let forecaster = Question::of(&spec).map(Forecaster::new);
+        let limits = spec.sizing.as_ref().map(|it| Box::new(Followed::new(it)));
+        let spec = Spec { mode: Mode::Auto, ..spec };
+        Self { spec, memory: Memory::default(), before: None, forecaster, limits, wanting }
     }
 
     /// What the policy decides at this row. Rows come in their order.
     pub fn decide(&mut self, row: &Row) -> Decision {
         let current = self.current(row);
         self.follow(row, current);
-        let snapshot = scene::snapshot(&self.spec, row, current);
+        let mut snapshot = scene::snapshot(&self.spec, row, current);
+        snapshot.forecast = self.forecaster.as_mut().map(|it| it.prediction(row.at));
+        if let Some(limits) = &mut self.limits {
+            let limits = limits.at(row, &mut self.memory);
+            scene::limited(&mut snapshot, row, limits);
+        }
         self.memory.desired = Some(current);
         let decision = decide(&self.spec, &mut self.memory, &snapshot, &Constraints::default(), row.at);
         if !self.wanting.is_empty() {
             self.wanting.retain(|it| !decision.metrics.iter().any(|(name, _)| name == it));
         }
+        if let Some(forecaster) = &mut self.forecaster {
+            forecaster.learn(&self.spec, &decision);
+        }
+        if let (Some(limits), Some(resize)) = (&mut self.limits, &decision.resize) {
+            limits.decided(row.at, **resize);
+        }
         let Decision { from, desired, purpose, .. } = decision;
         self.before = Some(Before { at: row.at, from, desired, purpose, told: row.scaled.is_some() });
         decision
+    }
+
+    /// The policy.
+    #[must_use]
+    pub const fn spec(&self) -> &Spec {
+        &self.spec
     }
 
     /// What has been remembered so far.
@@ -74,10 +100,11 @@ impl Replay {
         self.wanting.iter().map(|it| &**it)
     }
 
-    /// How many run: as the row says, else as was decided last, else the minimum.
+    /// How many run: as the row says, else as was decided last, else the minimum; one where none are scaled.
     fn current(&self, row: &Row) -> u32 {
         let told = row.scaled.map(|it| it.to);
-        let decided = self.before.map_or(self.bounds().min(), |it| it.desired);
+        let first = if self.spec.horizontal { self.spec.bounds.min() } else { 1 };
+        let decided = self.before.map_or(first, |it| it.desired);
         stated(row).or(told).unwrap_or(decided)
     }
 
@@ -94,10 +121,6 @@ impl Replay {
         {
             self.memory.record_change(before.from, before.desired, before.purpose, before.at);
         }
-    }
-
-    const fn bounds(&self) -> Bounds {
-        self.spec.bounds
     }
 }
 
@@ -131,6 +154,12 @@ pub struct Simulated {
     pub reason: String,
     /// A line from each stage that had something to say.
     pub trail: Vec<TrailLine>,
+    /// Limits that there should be of each replica, where the policy moves them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitSet>,
+    /// Limits that there were, where they are to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits_before: Option<LimitSet>,
 }
 
 impl Simulated {
@@ -145,6 +174,8 @@ impl Simulated {
             limited_by: decision.limited_by.map(|it| it.to_string()),
             reason: decision.reason(),
             trail: decision.trail.iter().map(Line::render).collect(),
+            limits: decision.resize.as_ref().map(|it| it.to),
+            limits_before: decision.resize.as_ref().filter(|it| it.changes()).map(|it| it.from),
         }
     }
 }

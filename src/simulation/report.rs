@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::api::status::Action;
 use crate::model::decision::Decision;
 use crate::units::{Duration, Timestamp};
 
@@ -27,7 +28,7 @@ pub struct Report {
     /// For how long more were desired than recommended: windows, limits, missing metrics, rules and the minimum
     /// kept it up.
     pub seconds_over_provisioned: f64,
-    /// Changes of the desired count.
+    /// Changes of the desired count, or of limits.
     pub actions: u64,
     /// Of these, to more.
     pub scale_ups: u64,
@@ -79,6 +80,8 @@ impl Summing {
         let before = self.last.map_or(decision.current, |it| it.desired);
         if desired != before {
             self.change(decision.at, desired > before);
+        } else if decision.resize.as_ref().is_some_and(|it| it.changes()) {
+            self.change(decision.at, decision.action == Action::ScaleUp);
         }
         self.last = Some(Last { at: decision.at, desired, recommended: decision.recommended });
     }

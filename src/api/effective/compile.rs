@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use croner::parser::{CronParser, Seconds, Year};
-
 use super::*;
+use crate::api::cron;
 
 /// Formulas that read formulas, at most this deep.
 const MAX_NESTING: usize = 16;
@@ -27,6 +26,7 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
     for (index, it) in filled.schedules.iter().flatten().enumerate() {
         schedules.push(ScheduleSpec::compile(it, &format!("spec.schedules[{index}]"))?);
     }
+    let forecast = filled.forecast.as_ref().map(|it| forecast(it, &mut metrics)).transpose()?;
     let (bounds, idle) = match &filled.replicas {
         Some(it) => bounds(it)?,
         None => (Bounds::new(0, MAX_REPLICAS)?, None),
@@ -51,7 +51,7 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
         track,
         schedules,
         fallback: fallback(filled)?,
-        forecast: filled.forecast.clone(),
+        forecast,
         victim: scale_in.victim.unwrap_or_default(),
         drain: scale_in.drain,
         drift: drift(required(filled.drift.as_ref(), "spec.drift")?)?,
@@ -59,7 +59,7 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
         priority: filled.priority.unwrap_or(0),
         notify: filled.notify.clone().unwrap_or_default(),
         on_delete: filled.on_delete.unwrap_or_default(),
-        resources: filled.resources.clone(),
+        sizing: filled.resources.as_ref().map(sizing::compile),
         order: filled.order,
         horizontal: filled.replicas.is_some(),
     })
@@ -152,7 +152,7 @@ fn compiled(rule: &Rule, path: &str, metrics: &mut Metrics<'_>) -> Result<Compil
 }
 
 fn tracked(it: &Track, path: &str, metrics: &mut Metrics<'_>) -> Result<TrackSpec, SpecError> {
-    let of_target = TargetMetric::parse(&it.metric);
+    let of_target = of_target(&it.metric);
     let goal = match (it.target, it.average_value, of_target) {
         (Some(target), None, Some(metric)) if metric.aggregate == Aggregate::Utilization => {
             Goal::Utilization { resource: metric.resource, target }
@@ -164,6 +164,24 @@ fn tracked(it: &Track, path: &str, metrics: &mut Metrics<'_>) -> Result<TrackSpe
     };
     let metric = metrics.index(&it.metric, path)?;
     Ok(TrackSpec { metric, goal, activation: it.activation.unwrap_or(0.0), wakes: of_target.is_none() })
+}
+
+/// What of the target's replicas that metric is, itself or as a trend.
+fn of_target(metric: &str) -> Option<TargetMetric> {
+    let trend = trend_metric::parse(metric);
+    TargetMetric::parse(trend.as_ref().map_or(metric, |(of, _)| of))
+}
+
+fn forecast(it: &Forecast, metrics: &mut Metrics<'_>) -> Result<ForecastSpec, SpecError> {
+    Ok(ForecastSpec {
+        metric: metrics.index(&it.metric, "spec.forecast")?,
+        shown: format!("{}.forecast", it.metric).into(),
+        horizon: it.horizon,
+        season: it.season,
+        average_value: it.average_value,
+        confidence: required(it.confidence, "spec.forecast.confidence")?,
+        wakes: of_target(&it.metric).is_none(),
+    })
 }
 
 fn window(it: &crate::api::metric::Cron, name: &str) -> Result<ScheduleSpec, SpecError> {
@@ -219,8 +237,7 @@ impl ScheduleSpec {
     /// When the time zone or an expression is none, or there is not exactly one of `end` and `duration`.
     pub fn compile(it: &Schedule, path: &str) -> Result<Self, SpecError> {
         let wrong = |field: &str| SpecError::Time { path: format!("{path}.{field}") };
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = |text: &str, field: &str| parser.parse(text).map_err(|_| wrong(field));
+        let cron = |text: &str, field: &str| cron::parse(text).map_err(|_| wrong(field));
         let end = match (&it.end, it.duration) {
             (Some(end), None) => End::At(Box::new(cron(end, "end")?)),
             (None, Some(duration)) => End::After(duration),
@@ -274,6 +291,9 @@ impl Metrics<'_> {
     fn origin(&mut self, name: &str, path: &str, depth: usize) -> Result<Origin, SpecError> {
         if let Some(metric) = TargetMetric::parse(name) {
             return Ok(Origin::Target(metric));
+        }
+        if let Some((of, kind)) = trend_metric::parse(name) {
+            return Ok(Origin::Trend { of: self.nested(&of, path, depth)?, kind });
         }
         let unknown = || SpecError::UnknownMetric { path: path.to_owned(), metric: name.to_owned() };
         let (source, field) =

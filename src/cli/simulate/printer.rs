@@ -2,8 +2,9 @@
 
 use super::super::exit::Failure;
 use super::super::output::{Format, Output, Table, number};
+use super::policy::Policy;
 use crate::api::status::Action;
-use crate::model::decision::Decision;
+use crate::model::decision::{Decision, Resize};
 use crate::simulation::replay::Simulated;
 use crate::simulation::report::{Report, Summing};
 use crate::simulation::svg::Plot;
@@ -23,22 +24,31 @@ pub(super) struct Printer<'a> {
 }
 
 enum Form {
-    Table { table: Table, rows: Vec<Vec<String>> },
+    Table { table: Table, columns: Columns, rows: Vec<Vec<String>> },
     Lines { text: String },
     Json { text: String, first: bool },
     Plot(Box<Plot>),
 }
 
+/// What a table shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Columns {
+    Replicas,
+    /// Of a policy that moves limits.
+    WithLimits,
+}
+
 impl<'a> Printer<'a> {
-    pub(super) fn new(format: &Format, policy: &str, reports: bool, output: &'a mut Output) -> Self {
+    pub(super) fn new(format: &Format, policy: &Policy, reports: bool, output: &'a mut Output) -> Self {
         let form = match format {
             Format::Json => Form::Json { text: String::from("{\"decisions\": [\n"), first: true },
             Format::JsonLines => Form::Lines { text: String::new() },
-            Format::Svg => Form::Plot(Box::new(Plot::new(policy))),
-            _ => Form::Table {
-                table: Table::new(vec!["AT", "CURRENT", "DESIRED", "ACTION", "REASON"]),
-                rows: Vec::new(),
-            },
+            Format::Svg => Form::Plot(Box::new(Plot::new(&policy.name))),
+            _ => {
+                let vertical = policy.spec.sizing.is_some();
+                let columns = if vertical { Columns::WithLimits } else { Columns::Replicas };
+                Form::Table { table: Table::new(columns.heads()), columns, rows: Vec::new() }
+            }
         };
         Self { output, form, summing: Summing::default(), reports }
     }
@@ -47,7 +57,7 @@ impl<'a> Printer<'a> {
         self.summing.add(decision);
         match &mut self.form {
             Form::Plot(plot) => plot.add(decision),
-            Form::Table { rows, .. } => rows.push(cells(row, decision)),
+            Form::Table { rows, columns, .. } => rows.push(columns.cells(row, decision)),
             Form::Lines { text } => {
                 text.push_str(&serde_json::to_string(&Simulated::new(row, decision))?);
                 text.push('\n');
@@ -64,7 +74,7 @@ impl<'a> Printer<'a> {
 
     fn flush(&mut self, due: Due) -> Result<(), Failure> {
         match &mut self.form {
-            Form::Table { table, rows } if due == Due::Now || rows.len() >= BATCH_ROWS => {
+            Form::Table { table, rows, .. } if due == Due::Now || rows.len() >= BATCH_ROWS => {
                 let lines = table.lines(std::mem::take(rows));
                 self.output.lines(lines)
             }
@@ -120,6 +130,36 @@ impl<'a> Printer<'a> {
 enum Due {
     Now,
     WhenFull,
+}
+
+impl Columns {
+    fn heads(self) -> Vec<&'static str> {
+        match self {
+            Self::Replicas => vec!["AT", "CURRENT", "DESIRED", "ACTION", "REASON"],
+            Self::WithLimits => vec!["AT", "CURRENT", "DESIRED", "ACTION", "LIMITS", "REASON"],
+        }
+    }
+
+    fn cells(self, row: &Row, decision: &Decision) -> Vec<String> {
+        let mut cells = cells(row, decision);
+        if self == Self::WithLimits {
+            let resize = decision.resize.as_ref();
+            let limits = resize.map_or_else(|| "-".to_owned(), |it| resized(it));
+            cells.insert(cells.len() - 1, limits);
+        }
+        cells
+    }
+}
+
+/// All limits, those that change with what they become: `cpuQuota 200%->300%, tasksMax 250`.
+fn resized(resize: &Resize) -> String {
+    let each = resize.from.iter().map(|(kind, from)| match resize.to.get(kind) {
+        Some(to) if to.total_cmp(&from).is_ne() => {
+            format!("{kind} {}->{}", kind.written(from), kind.written(to))
+        }
+        _ => format!("{kind} {}", kind.written(from)),
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn cells(row: &Row, decision: &Decision) -> Vec<String> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use csv_core::ReadRecordResult;
 
-use super::{At, Row, is_metric_name};
+use super::{At, Row, TracedLimits, is_metric_name};
+use crate::api::limits::LimitKind;
 
 /// Most columns of a trace.
 const MAX_COLUMNS: usize = 1_000;
@@ -20,6 +21,7 @@ enum Kind {
     At,
     Current,
     Metric(Arc<str>),
+    Limit(LimitKind),
 }
 
 impl std::fmt::Debug for Columns {
@@ -56,21 +58,30 @@ impl Columns {
             return Err(format!("the row has {found} cells, and the header {expected}"));
         }
         let (mut at, mut current) = (None, None);
+        let mut limits = None;
         let mut metrics = Vec::with_capacity(expected);
         for (kind, cell) in self.kinds.iter().zip(cells) {
             match kind {
                 Kind::At => at = Some(moment(cell)),
                 Kind::Current => current = count(cell)?,
                 Kind::Metric(name) => metrics.push((Arc::clone(name), value(name, cell)?)),
+                Kind::Limit(_) if cell.is_empty() => {}
+                Kind::Limit(kind) => {
+                    let value = kind.parse(cell).map_err(|error| format!("`limits.{kind}`: {error}"))?;
+                    limits.get_or_insert_with(Box::<TracedLimits>::default).limits.set(*kind, value);
+                }
             }
         }
         let written = at.ok_or("the row has no `at`")?;
         let at = written.moment()?;
-        Ok(Row { at, written, current, replicas: None, metrics, failed: Vec::new(), scaled: None })
+        Ok(Row { at, written, current, replicas: None, metrics, failed: Vec::new(), scaled: None, limits })
     }
 }
 
 fn kind(name: &str) -> Result<Kind, String> {
+    if let Some(kind) = name.strip_prefix("limits.").and_then(LimitKind::named) {
+        return Ok(Kind::Limit(kind));
+    }
     Ok(match name {
         "at" => Kind::At,
         "current" => Kind::Current,

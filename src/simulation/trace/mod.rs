@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::observation::ReplicaPhase;
+use crate::api::limits::LimitSet;
+use crate::model::observation::{HostCapacity, ReplicaPhase};
 use crate::units::{MAX_REPLICAS, Timestamp};
 
 /// A moment of a trace, in the form in which it was given.
@@ -38,6 +39,17 @@ pub struct Row {
     pub failed: Vec<String>,
     /// A change that docktor made at this moment.
     pub scaled: Option<Scaled>,
+    /// Limits of each replica and what the host has, where the row says so.
+    pub limits: Option<Box<TracedLimits>>,
+}
+
+/// What a row tells of limits.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TracedLimits {
+    /// Limits of each replica.
+    pub limits: LimitSet,
+    /// What the host has.
+    pub host: HostCapacity,
 }
 
 /// A replica as a trace tells of it. What it does not tell is `None`.
