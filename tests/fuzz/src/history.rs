@@ -1,10 +1,13 @@
 //! What happens to a workload: what a pass sees of it, what stands in the way, what people and engines do.
 
+use std::sync::Arc;
+
 use docktor::api::condition::Reason;
 use docktor::api::policy::Mode;
 use docktor::decide::Constraints;
 use docktor::model::change::ChangeId;
 use docktor::model::decision::Decision;
+use docktor::model::forecast::{Forecast, Model, Prediction};
 use docktor::model::memory::{Hold, HoldDirection, Memory, Wish};
 use docktor::model::observation::{
     Health, HostCapacity, Limits, Observation, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot,
@@ -70,7 +73,34 @@ pub fn snapshot(from: &mut Chooser<'_>, running: u32, now: Timestamp) -> Snapsho
         };
         metrics.insert(name.to_owned(), observed);
     }
-    Snapshot { replicas, current, metrics, evaluation: !from.once_in(4) }
+    let limits = from.once_in(3).then(|| limits(from));
+    let forecast = from.once_in(3).then(|| forecast(from, now));
+    Snapshot { replicas, current, limits, metrics, forecast, evaluation: !from.once_in(4) }
+}
+
+fn limits(from: &mut Chooser<'_>) -> Limits {
+    let amount = |from: &mut Chooser<'_>| (!from.once_in(6)).then(|| from.positive());
+    Limits {
+        cpus: amount(from),
+        memory: amount(from),
+        tasks: amount(from),
+        allowed_cpus: amount(from),
+        io_weight: amount(from),
+        host: HostCapacity { cpus: amount(from), memory: amount(from), tasks: amount(from) },
+        ..Limits::default()
+    }
+}
+
+fn forecast(from: &mut Chooser<'_>, now: Timestamp) -> Forecast {
+    let upper: Vec<f64> = (0..from.count(0, 6)).map(|_| from.positive()).collect();
+    Forecast::Known(Arc::new(Prediction {
+        made_at: now.minus(Duration::from_secs(u64::from(from.count(0, 7_200)))),
+        model: from.one(&[Model::SeasonalNaive, Model::HoltWinters, Model::Mstl]),
+        step: Duration::from_secs(u64::from(from.count(1, 3_600))),
+        expected: upper.clone(),
+        upper,
+        error: from.positive(),
+    }))
 }
 
 fn replica(from: &mut Chooser<'_>, number: u32, now: Timestamp) -> Replica {
@@ -91,12 +121,7 @@ fn replica(from: &mut Chooser<'_>, number: u32, now: Timestamp) -> Replica {
         change: from.once_in(3).then(|| ChangeId::new(from.one(&["c1", "c2"]))),
         outdated: from.once_in(8),
         samples: if from.once_in(8) { Vec::new() } else { vec![sample] },
-        limits: Limits {
-            cpus: use_of(from),
-            memory: use_of(from),
-            tasks: use_of(from),
-            host: HostCapacity { cpus: use_of(from), memory: use_of(from), tasks: None },
-        },
+        limits: limits(from),
     }
 }
 
@@ -133,6 +158,9 @@ pub fn outcome(from: &mut Chooser<'_>, memory: &mut Memory, decision: &Decision,
         }
         _ => {
             memory.settle(&id);
+            if let Some(resize) = decision.resize.as_ref().filter(|it| it.changes()) {
+                memory.record_resize(&resize.from, &resize.to, now);
+            }
             memory.record_change(decision.from, decision.desired, decision.purpose, now);
             decision.desired
         }

@@ -57,6 +57,13 @@ pub fn within_bounds(spec: &Spec, decision: &Decision) {
     });
     let within = bounds.clamp(desired) == desired;
     assert!(within || rests || decision.action == Action::None, "out of bounds: {decision:?}");
+    for limit in spec.sizing.iter().flat_map(|it| &it.limits) {
+        let Some(resize) = &decision.resize else { continue };
+        let before = resize.from.get(limit.kind).unwrap_or(limit.min);
+        let after = resize.to.get(limit.kind).unwrap_or(before);
+        let allowed = before.min(limit.min)..=before.max(limit.max);
+        assert!(allowed.contains(&after), "{} out of bounds: {decision:?}", limit.kind);
+    }
 }
 
 /// Every way to show a decision gives something.
