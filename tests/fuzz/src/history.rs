@@ -17,8 +17,8 @@ use docktor::units::{Duration, Timestamp};
 use crate::make::Chooser;
 use crate::policies::METRICS;
 
-/// The first and the last moment, in seconds: what a calendar has, less a day for what lies ahead.
-const CALENDAR: [i64; 2] = [-377_705_020_000, 253_402_120_000];
+/// The first and the last moment, in seconds: what a calendar has, less a week for what lies before and ahead.
+const CALENDAR: [i64; 2] = [-377_704_400_000, 253_401_600_000];
 /// Where time begins: 1970, a year's end, a spring and an autumn night on which clocks change, the calendar's ends.
 const BEGINNINGS: [i64; 6] = [0, 1_767_225_590, 1_774_745_000, 1_792_888_000, CALENDAR[0], CALENDAR[1]];
 
@@ -79,14 +79,15 @@ pub fn snapshot(from: &mut Chooser<'_>, running: u32, now: Timestamp) -> Snapsho
 }
 
 fn limits(from: &mut Chooser<'_>) -> Limits {
-    let amount = |from: &mut Chooser<'_>| (!from.once_in(6)).then(|| from.positive());
+    let cores = |from: &mut Chooser<'_>| (!from.once_in(6)).then(|| from.positive());
+    let count = |from: &mut Chooser<'_>| (!from.once_in(6)).then(|| f64::from(from.count(0, u32::MAX)));
     Limits {
-        cpus: amount(from),
-        memory: amount(from),
-        tasks: amount(from),
-        allowed_cpus: amount(from),
-        io_weight: amount(from),
-        host: HostCapacity { cpus: amount(from), memory: amount(from), tasks: amount(from) },
+        cpus: cores(from),
+        memory: count(from),
+        tasks: count(from),
+        allowed_cpus: count(from),
+        io_weight: count(from),
+        host: HostCapacity { cpus: count(from), memory: count(from), tasks: count(from) },
         ..Limits::default()
     }
 }

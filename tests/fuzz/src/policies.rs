@@ -31,14 +31,13 @@ const EXPRESSIONS: [&str; 6] = [
 ];
 const ZONES: [&str; 5] =
     ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"];
-const TIMES: [&str; 9] = [
+const TIMES: [&str; 8] = [
     "0 8 * * 1-5",
     "30 2 * * *",
     "0 18 * * *",
     "*/15 * * * *",
     "30-33 * * * *",
     "59 23 31 12 *",
-    "0 0 29 2 *",
     "15 1 * * 0",
     "0 0 13 * 5",
 ];
@@ -67,7 +66,8 @@ pub fn policy(from: &mut Chooser<'_>) -> Value {
         spec.insert("order".into(), json!(from.one(&["ReplicasFirst", "ResourcesFirst"])));
     }
     spec.insert("metrics".into(), sources(from));
-    spec.insert("interval".into(), json!(from.seconds(1, 3_600)));
+    // A slope takes two values within its five minutes.
+    spec.insert("interval".into(), json!(from.seconds(1, 150)));
     let mut maybe = |from: &mut Chooser<'_>, field: &str, make: fn(&mut Chooser<'_>) -> Value| {
         if !from.once_in(3) {
             let value = make(from);
@@ -98,6 +98,10 @@ pub fn policy(from: &mut Chooser<'_>) -> Value {
     if moves != Moves::Limits && !from.once_in(3) {
         let most = spec["replicas"]["max"].clone();
         spec.insert("fallback".into(), fallback(from, most));
+    }
+    let rules = |up: &Value| up["rules"].is_array() && up["select"] != "Disabled";
+    if moves == Moves::Limits && !spec.get("scaleUp").is_some_and(rules) {
+        spec["resources"]["recommend"] = json!("Histogram");
     }
     // Whatever else was chosen, this one recommends something, and can wake the workload.
     let outside = from.one(&METRICS[..OUTSIDE]);
