@@ -46,6 +46,15 @@ fn json_lines_tell_null_from_what_is_not_there() {
 }
 
 #[test]
+fn numbers_are_read_to_their_last_digit() {
+    let value = 23.308445025757262;
+    let json = rows(&format!("{{\"at\": 0, \"metrics\": {{\"latency\": {value}}}}}")).unwrap();
+    let csv = rows(&format!("at,latency\n0,{value}")).unwrap();
+    assert_eq!(json[0].metrics, [metric("latency", Some(value))]);
+    assert_eq!(csv[0].metrics, json[0].metrics);
+}
+
+#[test]
 fn every_mistake_says_its_line_and_what_would_be_right() {
     for (trace, line, words) in [
         ("current,cpu.avg\n", 1, "has a column `at`"),

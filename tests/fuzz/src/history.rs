@@ -1,10 +1,13 @@
 //! What happens to a workload: what a pass sees of it, what stands in the way, what people and engines do.
 
+use std::sync::Arc;
+
 use docktor::api::condition::Reason;
 use docktor::api::policy::Mode;
 use docktor::decide::Constraints;
 use docktor::model::change::ChangeId;
 use docktor::model::decision::Decision;
+use docktor::model::forecast::{Forecast, Model, Prediction};
 use docktor::model::memory::{Hold, HoldDirection, Memory, Wish};
 use docktor::model::observation::{
     Health, HostCapacity, Limits, Observation, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot,
@@ -14,8 +17,8 @@ use docktor::units::{Duration, Timestamp};
 use crate::make::Chooser;
 use crate::policies::METRICS;
 
-/// The first and the last moment, in seconds: what a calendar has, less a day for what lies ahead.
-const CALENDAR: [i64; 2] = [-377_705_020_000, 253_402_120_000];
+/// The first and the last moment, in seconds: what a calendar has, less a week for what lies before and ahead.
+const CALENDAR: [i64; 2] = [-377_704_400_000, 253_401_600_000];
 /// Where time begins: 1970, a year's end, a spring and an autumn night on which clocks change, the calendar's ends.
 const BEGINNINGS: [i64; 6] = [0, 1_767_225_590, 1_774_745_000, 1_792_888_000, CALENDAR[0], CALENDAR[1]];
 
@@ -70,7 +73,35 @@ pub fn snapshot(from: &mut Chooser<'_>, running: u32, now: Timestamp) -> Snapsho
         };
         metrics.insert(name.to_owned(), observed);
     }
-    Snapshot { replicas, current, metrics, evaluation: !from.once_in(4), ..Snapshot::default() }
+    let limits = from.once_in(3).then(|| limits(from));
+    let forecast = from.once_in(3).then(|| forecast(from, now));
+    Snapshot { replicas, current, limits, metrics, forecast, evaluation: !from.once_in(4) }
+}
+
+fn limits(from: &mut Chooser<'_>) -> Limits {
+    let cores = |from: &mut Chooser<'_>| (!from.once_in(6)).then(|| from.positive());
+    let count = |from: &mut Chooser<'_>| (!from.once_in(6)).then(|| f64::from(from.count(0, u32::MAX)));
+    Limits {
+        cpus: cores(from),
+        memory: count(from),
+        tasks: count(from),
+        allowed_cpus: count(from),
+        io_weight: count(from),
+        host: HostCapacity { cpus: count(from), memory: count(from), tasks: count(from) },
+        ..Limits::default()
+    }
+}
+
+fn forecast(from: &mut Chooser<'_>, now: Timestamp) -> Forecast {
+    let upper: Vec<f64> = (0..from.count(0, 6)).map(|_| from.positive()).collect();
+    Forecast::Known(Arc::new(Prediction {
+        made_at: now.minus(Duration::from_secs(u64::from(from.count(0, 7_200)))),
+        model: from.one(&[Model::SeasonalNaive, Model::HoltWinters, Model::Mstl]),
+        step: Duration::from_secs(u64::from(from.count(1, 3_600))),
+        expected: upper.clone(),
+        upper,
+        error: from.positive(),
+    }))
 }
 
 fn replica(from: &mut Chooser<'_>, number: u32, now: Timestamp) -> Replica {
@@ -91,13 +122,7 @@ fn replica(from: &mut Chooser<'_>, number: u32, now: Timestamp) -> Replica {
         change: from.once_in(3).then(|| ChangeId::new(from.one(&["c1", "c2"]))),
         outdated: from.once_in(8),
         samples: if from.once_in(8) { Vec::new() } else { vec![sample] },
-        limits: Limits {
-            cpus: use_of(from),
-            memory: use_of(from),
-            tasks: use_of(from),
-            host: HostCapacity { cpus: use_of(from), memory: use_of(from), tasks: None },
-            ..Limits::default()
-        },
+        limits: limits(from),
     }
 }
 
@@ -134,6 +159,9 @@ pub fn outcome(from: &mut Chooser<'_>, memory: &mut Memory, decision: &Decision,
         }
         _ => {
             memory.settle(&id);
+            if let Some(resize) = decision.resize.as_ref().filter(|it| it.changes()) {
+                memory.record_resize(&resize.from, &resize.to, now);
+            }
             memory.record_change(decision.from, decision.desired, decision.purpose, now);
             decision.desired
         }

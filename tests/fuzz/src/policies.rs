@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use crate::make::Chooser;
 
 /// Metrics that [`policy`] uses, those of the target last.
-pub const METRICS: [&str; 10] = [
+pub const METRICS: [&str; 12] = [
     "queue.backlog",
     "queue.rate_in",
     "latency",
     "posted",
+    "queue.backlog.avg5m",
+    "cpu.slope",
     "cpu.avg",
     "cpu.utilization",
     "cpu.p95",
@@ -29,26 +31,43 @@ const EXPRESSIONS: [&str; 6] = [
 ];
 const ZONES: [&str; 5] =
     ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"];
-const TIMES: [&str; 9] = [
+const TIMES: [&str; 8] = [
     "0 8 * * 1-5",
     "30 2 * * *",
     "0 18 * * *",
     "*/15 * * * *",
     "30-33 * * * *",
     "59 23 31 12 *",
-    "0 0 29 2 *",
     "15 1 * * 0",
     "0 0 13 * 5",
 ];
 
+/// What a policy moves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moves {
+    Count,
+    Limits,
+    Both,
+}
+
 /// The `spec` of a policy that is valid.
 #[must_use]
 pub fn policy(from: &mut Chooser<'_>) -> Value {
+    let moves = from.one(&[Moves::Count, Moves::Count, Moves::Limits, Moves::Both]);
     let mut spec = Map::new();
-    spec.insert("target".into(), target(from));
-    spec.insert("replicas".into(), replicas(from));
+    spec.insert("target".into(), target(from, moves));
+    if moves != Moves::Limits {
+        spec.insert("replicas".into(), replicas(from));
+    }
+    if moves != Moves::Count {
+        spec.insert("resources".into(), resources(from));
+    }
+    if moves == Moves::Both {
+        spec.insert("order".into(), json!(from.one(&["ReplicasFirst", "ResourcesFirst"])));
+    }
     spec.insert("metrics".into(), sources(from));
-    spec.insert("interval".into(), json!(from.seconds(1, 3_600)));
+    // A slope takes two values within its five minutes.
+    spec.insert("interval".into(), json!(from.seconds(1, 150)));
     let mut maybe = |from: &mut Chooser<'_>, field: &str, make: fn(&mut Chooser<'_>) -> Value| {
         if !from.once_in(3) {
             let value = make(from);
@@ -73,9 +92,16 @@ pub fn policy(from: &mut Chooser<'_>) -> Value {
     maybe(from, "drift", drift);
     maybe(from, "safety", safety);
     maybe(from, "mode", |from| json!(from.one(&["Auto", "Observe", "Auto", "Disabled"])));
-    if !from.once_in(3) {
+    if moves != Moves::Limits && from.once_in(3) {
+        spec.insert("forecast".into(), forecast(from));
+    }
+    if moves != Moves::Limits && !from.once_in(3) {
         let most = spec["replicas"]["max"].clone();
         spec.insert("fallback".into(), fallback(from, most));
+    }
+    let rules = |up: &Value| up["rules"].is_array() && up["select"] != "Disabled";
+    if moves == Moves::Limits && !spec.get("scaleUp").is_some_and(rules) {
+        spec["resources"]["recommend"] = json!("Histogram");
     }
     // Whatever else was chosen, this one recommends something, and can wake the workload.
     let outside = from.one(&METRICS[..OUTSIDE]);
@@ -93,12 +119,14 @@ fn list(from: &mut Chooser<'_>, most: u32, make: fn(&mut Chooser<'_>, u32) -> Va
     (0..count).map(|index| make(from, index)).collect()
 }
 
-fn target(from: &mut Chooser<'_>) -> Value {
-    if from.once_in(4) {
-        json!({"swarm": {"service": "shop_web"}})
-    } else {
-        json!({"compose": {"project": "shop", "service": "web"}})
-    }
+fn target(from: &mut Chooser<'_>, moves: Moves) -> Value {
+    let compose = json!({"compose": {"project": "shop", "service": "web"}});
+    let other = match moves {
+        Moves::Count => json!({"swarm": {"service": "shop_web"}}),
+        Moves::Limits => json!({"systemd": {"unit": "web.service"}}),
+        Moves::Both => json!({"systemd": {"unit": "web@.service"}}),
+    };
+    if from.once_in(2) { compose } else { other }
 }
 
 fn replicas(from: &mut Chooser<'_>) -> Value {
@@ -120,6 +148,45 @@ fn replicas(from: &mut Chooser<'_>) -> Value {
         replicas["initialIdleAfter"] = json!(from.seconds(0, 604_800));
     }
     replicas
+}
+
+fn resources(from: &mut Chooser<'_>) -> Value {
+    let range = |from: &mut Chooser<'_>, least: u32, unit: &str, most: u32| {
+        let max = from.count(least, most);
+        let min = from.count(least, max);
+        let amount =
+            |value: u32| if unit.is_empty() { json!(value) } else { json!(format!("{value}{unit}")) };
+        let mut range = json!({"min": amount(min), "max": amount(max)});
+        if from.once_in(2) {
+            range["minStep"] = amount(from.count(1, most));
+        }
+        range
+    };
+    let mut resources = json!({"tasksMax": range(from, 1, "", 4_000)});
+    if !from.once_in(3) {
+        resources["cpuQuota"] = range(from, 1, "%", 1_600);
+        resources["memoryMax"] = range(from, 1, "MiB", 200_000);
+        resources["allowedCPUs"] = range(from, 1, "", 64);
+        resources["ioWeight"] = range(from, 1, "", 10_000);
+    }
+    resources["recommend"] = json!(from.one(&["Factor", "Histogram"]));
+    resources["together"] = json!(from.once_in(2));
+    if from.once_in(2) {
+        resources["reserve"] = json!({
+            "cpus": from.count(0, 8), "memory": format!("{}MiB", from.count(0, 64_000)), "tasks": from.count(0, 100),
+        });
+    }
+    resources
+}
+
+fn forecast(from: &mut Chooser<'_>) -> Value {
+    json!({
+        "metric": from.one(&METRICS[..OUTSIDE]),
+        "horizon": from.seconds(1, 86_400),
+        "season": "30d",
+        "averageValue": from.positive(),
+        "confidence": 0.9,
+    })
 }
 
 fn sources(from: &mut Chooser<'_>) -> Value {

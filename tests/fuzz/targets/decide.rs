@@ -6,6 +6,7 @@ use docktor::api::effective::Spec;
 use docktor::api::policy::PolicySpec;
 use docktor::api::validate;
 use docktor::decide::decide;
+use docktor::decide::outlook::{Present, outlook};
 use docktor::model::memory::Memory;
 use docktor_fuzz::make::Chooser;
 use docktor_fuzz::{MAX_ROWS, blind, history, policies, remembered, within_bounds};
@@ -35,6 +36,15 @@ fuzz_target!(|data: &[u8]| {
         blind(&spec, &memory, decision.current, now);
         let _ = (decision.record(), decision.findings(), decision.reason());
         running = history::outcome(&mut from, &mut memory, &decision, now);
+        let present = Present {
+            spec: &spec,
+            memory: &memory,
+            snapshot: &snapshot,
+            constraints: &constraints,
+            decision: &decision,
+            next_evaluation: Some(now.plus(spec.interval)),
+        };
+        serde_json::to_string(&outlook(&present)).expect("an outlook is written as JSON");
     }
     remembered(&memory);
 });
