@@ -11,6 +11,7 @@ use crate::admin::selector::Selector;
 use crate::admin::view::HoldDirection;
 use crate::api::policy::Mode;
 use crate::cli::jsonpath::JsonPath;
+use crate::cli::simulate::WorkloadArgs;
 use crate::units::Duration;
 
 /// `docktorctl`: the client.
@@ -150,9 +151,25 @@ pub struct SimulateArgs {
     /// What was observed, as CSV or JSON Lines; `-` reads standard input
     #[arg(long, value_name = "TRACE")]
     pub trace: PathBuf,
-    /// Sum it up at the end: replica-hours, seconds under- and over-provisioned, actions, flaps
-    #[arg(long)]
-    pub report: bool,
+    /// Sum it up at the end: replica-hours, seconds under- and over-provisioned, actions, flaps; `only` leaves the
+    /// decisions out
+    #[arg(long, value_name = "only", num_args = 0..=1, require_equals = true, default_missing_value = "also")]
+    pub report: Option<ReportChoice>,
+    /// Another policy on the same trace, side by side with the first
+    #[arg(long, value_name = "POLICY")]
+    pub compare: Option<PathBuf>,
+    /// The closed loop, in which a modelled workload follows the policy.
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+}
+
+/// Whether a report stands beside the decisions or alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportChoice {
+    /// After the decisions
+    Also,
+    /// Without them
+    Only,
 }
 
 /// Arguments of `hold`.

@@ -50,11 +50,16 @@ impl Replay {
 
     /// What the policy decides at this row. Rows come in their order.
     pub fn decide(&mut self, row: &Row) -> Decision {
+        self.decide_within(row, &Constraints::default())
+    }
+
+    /// The same, with what else stands in the way.
+    pub fn decide_within(&mut self, row: &Row, constraints: &Constraints) -> Decision {
         let current = self.current(row);
         self.follow(row, current);
         let snapshot = scene::snapshot(&self.spec, row, current);
         self.memory.desired = Some(current);
-        let decision = decide(&self.spec, &mut self.memory, &snapshot, &Constraints::default(), row.at);
+        let decision = decide(&self.spec, &mut self.memory, &snapshot, constraints, row.at);
         if !self.wanting.is_empty() {
             self.wanting.retain(|it| !decision.metrics.iter().any(|(name, _)| name == it));
         }

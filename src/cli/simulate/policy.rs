@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::path::Path;
 
-use super::super::args::{Global, SimulateArgs};
+use super::super::args::Global;
 use super::super::exit::{Exit, Failure};
 use super::super::folder::policy_files;
 use super::super::output::Output;
@@ -16,6 +17,8 @@ use crate::api::validate;
 
 /// A policy that can be simulated.
 pub(super) struct Policy {
+    /// Its file, as it was given.
+    pub(super) file: String,
     pub(super) name: String,
     pub(super) spec: Spec,
     /// What a person should know of it.
@@ -23,11 +26,40 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    /// The policy that the arguments mean. Prints the mistakes of an invalid one.
-    pub(super) fn find(args: &SimulateArgs, global: &Global, output: &mut Output) -> Result<Self, Failure> {
-        let (file, bytes) = contents(args)?;
+    /// The policy of that file; where it has several, the one of that name. Prints the mistakes of an invalid one.
+    pub(super) fn find(
+        path: &Path,
+        name: Option<&str>,
+        global: &Global,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
+        let (file, bytes) = contents(path)?;
         let documents = read::read(&file, &bytes);
-        let parsed = the_one(&documents, args.name.as_deref(), &file)?;
+        let parsed = the_one(&documents, name, &file)?;
+        Self::of(parsed, &documents, file, global, output)
+    }
+
+    /// The policy that another is compared with: of the same name, where the file has it; else its only one.
+    pub(super) fn find_other(
+        path: &Path,
+        name: Option<&str>,
+        global: &Global,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
+        let (file, bytes) = contents(path)?;
+        let documents = read::read(&file, &bytes);
+        let same_name = name.and_then(|name| the_one(&documents, Some(name), &file).ok());
+        let parsed = same_name.map_or_else(|| the_one(&documents, None, &file), Ok)?;
+        Self::of(parsed, &documents, file, global, output)
+    }
+
+    fn of(
+        parsed: &Parsed,
+        documents: &[Parsed],
+        file: String,
+        global: &Global,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
         let policy = match &parsed.document {
             Ok(Document::ScalingPolicy(policy)) => policy,
             Ok(_) => return Err(Failure::say(Exit::NothingFound, format!("{file} has no ScalingPolicy"))),
@@ -38,7 +70,7 @@ impl Policy {
                 return Err(Failure::say(Exit::Usage, format!("{file} is invalid")));
             }
         };
-        let profile = profile(policy, &documents, global)?;
+        let profile = profile(policy, documents, global)?;
         let invalid = |what: String| Failure::say(Exit::Usage, format!("{file}: {what}"));
         if profile.is_some() {
             let findings = validate::effective(&merged(&policy.spec, profile.as_ref()));
@@ -54,17 +86,32 @@ impl Policy {
             ));
         }
         let notes = notes(&spec);
-        Ok(Self { name: policy.metadata.name.clone(), spec, notes })
+        Ok(Self { file, name: policy.metadata.name.clone(), spec, notes })
     }
 }
 
-fn contents(args: &SimulateArgs) -> Result<(String, Vec<u8>), Failure> {
-    let (file, read) = if is_standard_input(&args.file) {
+/// Names that tell two policies apart: their own, else those of their files.
+pub(super) fn tell_apart(policies: &mut [Policy]) {
+    let [first, second] = policies else { return };
+    if first.name != second.name {
+        return;
+    }
+    if first.file == second.file {
+        first.name.push_str(" (1)");
+        second.name.push_str(" (2)");
+    } else {
+        first.name.clone_from(&first.file);
+        second.name.clone_from(&second.file);
+    }
+}
+
+fn contents(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let (file, read) = if is_standard_input(path) {
         let mut bytes = Vec::new();
         let limit = read::MAX_FILE_BYTES as u64 + 1;
         (STANDARD_INPUT.to_owned(), std::io::stdin().take(limit).read_to_end(&mut bytes).map(|_| bytes))
     } else {
-        (args.file.display().to_string(), std::fs::read(&args.file))
+        (path.display().to_string(), std::fs::read(path))
     };
     match read {
         Ok(bytes) => Ok((file, bytes)),

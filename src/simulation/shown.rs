@@ -1,0 +1,103 @@
+//! A decision as `simulate` prints it, written without making anything first: most of what a long trace costs would
+//! else be texts that are thrown away.
+
+use std::fmt::Display;
+
+use serde::ser::{Serialize, SerializeSeq, SerializeStruct, Serializer};
+
+use super::trace::At;
+use crate::model::decision::{Decision, Line};
+
+/// A decision with its moment; the JSON form of [`Simulated`](super::replay::Simulated).
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Whose it is, where there are several.
+    pub policy: Option<&'a str>,
+    /// When, in the form in which the trace gave it.
+    pub at: &'a At,
+    /// What was decided.
+    pub decision: &'a Decision,
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { policy, at, decision } = self;
+        let mut it = serializer.serialize_struct("Shown", 7 + usize::from(policy.is_some()))?;
+        if let Some(policy) = policy {
+            it.serialize_field("policy", policy)?;
+        }
+        it.serialize_field("at", at)?;
+        it.serialize_field("current", &decision.current)?;
+        it.serialize_field("desired", &decision.desired)?;
+        it.serialize_field("action", &decision.action)?;
+        it.serialize_field("limitedBy", &decision.limited_by.as_ref().map(Text))?;
+        it.serialize_field("reason", &Text(&decision.why))?;
+        it.serialize_field("trail", &Trail(&decision.trail))?;
+        it.end()
+    }
+}
+
+struct Text<'a, T: Display>(&'a T);
+
+impl<T: Display> Serialize for Text<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+struct Trail<'a>(&'a [Line]);
+
+impl Serialize for Trail<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut lines = serializer.serialize_seq(Some(self.0.len()))?;
+        self.0.iter().try_for_each(|line| lines.serialize_element(&Stage(line)))?;
+        lines.end()
+    }
+}
+
+struct Stage<'a>(&'a Line);
+
+impl Serialize for Stage<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Line { stage, replicas, note } = self.0;
+        let mut line = serializer.serialize_struct("TrailLine", 2 + usize::from(replicas.is_some()))?;
+        line.serialize_field("stage", stage)?;
+        if let Some(replicas) = replicas {
+            line.serialize_field("replicas", replicas)?;
+        }
+        line.serialize_field("message", &Text(note))?;
+        line.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::replay::{Replay, Simulated};
+    use super::super::trace::Reader;
+    use super::*;
+    use crate::api::effective::Spec;
+    use crate::api::policy::PolicySpec;
+
+    #[test]
+    fn it_is_the_json_form_of_the_simulated_decision() {
+        let text = "
+target: {compose: {project: shop, service: web}}
+replicas: {min: 2, max: 6}
+metrics: {queue: {nats: {url: 'nats://h:4222', stream: S, consumer: C}}}
+track: [{metric: queue.backlog, averageValue: 100}]
+scaleUp: {cooldown: 60s}
+";
+        let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
+        let policy: PolicySpec = serde_json::from_value(value).unwrap();
+        let (mut reader, mut replay) = (Reader::new(), Replay::new(Spec::effective(&policy, None).unwrap()));
+        let trace = "at,current,queue.backlog\n0,2,310\n15.5,,1e9\n2026-11-22T06:29:00Z,9,\n";
+        let rows: Vec<_> = trace.lines().filter_map(|line| reader.row(line).unwrap()).collect();
+        for row in &rows {
+            let decision = replay.decide(row);
+            let shown = Shown { policy: None, at: &row.written, decision: &decision };
+            let simulated = serde_json::to_string(&Simulated::new(row, &decision)).unwrap();
+            assert_eq!(serde_json::to_string(&shown).unwrap(), simulated);
+        }
+        assert_eq!(rows.len(), 3);
+    }
+}
