@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::trace::{Row, TracedReplica};
+use super::trace::{ARRIVALS, Row, TracedReplica};
 use super::world::{MAX_MODELLED_REPLICAS, MAX_RATE, Model, ModelledReplica, Totals, World};
 use crate::api::effective::{Origin, Spec};
 use crate::api::metric::MetricSource;
@@ -18,8 +18,6 @@ use crate::model::decision::Decision;
 use crate::model::observation::ReplicaId;
 use crate::units::{Duration, Timestamp};
 
-/// The column that a closed loop reads: work items that arrive per second.
-pub const ARRIVALS: &str = "arrivals";
 /// Most evaluations between two rows of a trace.
 pub const MAX_EVALUATIONS_BETWEEN_ROWS: i64 = 1_000_000;
 /// Most evaluations whose CPU is averaged over `window`.
@@ -115,7 +113,9 @@ impl ClosedLoop {
             workload,
             interval: spec.interval,
             window: spec.window.max(spec.interval),
-            starting_for: Duration::from_millis((READY_WITHIN.as_millis() + spec.readiness_delay.as_millis()).unsigned_abs()),
+            starting_for: Duration::from_millis(
+                (READY_WITHIN.as_millis() + spec.readiness_delay.as_millis()).unsigned_abs(),
+            ),
             shown,
             world: None,
             due: Timestamp::default(),
@@ -163,9 +163,11 @@ impl ClosedLoop {
                 self.due = row.at;
             }
             (None, None) => {
-                return Err("a closed loop needs `arrivals`, work items per second, from its first row on, as in \
+                return Err(
+                    "a closed loop needs `arrivals`, work items per second, from its first row on, as in \
                             the columns `at,arrivals` and the row `0,120`"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
         }
         if let (Some(world), Some(arrivals)) = (&mut self.world, arrivals) {
@@ -232,28 +234,33 @@ impl ClosedLoop {
         while self.busy.get(1).is_some_and(|it| it.0 <= looks_back) || self.busy.len() > MAX_WINDOW {
             self.busy.pop_front();
         }
-        let view = View { now, since: self.busy.front().copied(), busy: totals.busy, share: world.busy_share() };
+        let view =
+            View { now, since: self.busy.front().copied(), busy: totals.busy, share: world.busy_share() };
         let replicas = self.row.replicas.get_or_insert_default();
         replicas.resize_with(world.replicas().len(), TracedReplica::default);
         for (seen, replica) in replicas.iter_mut().zip(world.replicas()) {
             view.see(replica, seen);
         }
-        let growing = world.replicas().iter().any(|it| it.busy_before.is_none() && view.age(it) < self.starting_for);
+        let growing =
+            world.replicas().iter().any(|it| it.busy_before.is_none() && view.age(it) < self.starting_for);
         self.busy.push_back((now, totals.busy));
         self.before = totals;
         self.row.at = now;
         self.row.written = self.row.written.at(now);
-        let constraints = Constraints { growing, ceiling: Some(MAX_MODELLED_REPLICAS), ..Constraints::default() };
+        let constraints =
+            Constraints { growing, ceiling: Some(MAX_MODELLED_REPLICAS), ..Constraints::default() };
         Some((&self.row, constraints))
     }
 
     /// The workload does what was decided: it starts replicas, or those that were chosen leave.
     pub fn follow(&mut self, decision: &Decision) {
         let Some(world) = &mut self.world else { return };
-        let gone: HashSet<&str> = decision.retire.iter().chain(&decision.keep).map(ReplicaId::as_str).collect();
+        let gone: HashSet<&str> =
+            decision.retire.iter().chain(&decision.keep).map(ReplicaId::as_str).collect();
         if !gone.is_empty() {
             let seen = self.row.replicas.iter().flatten().zip(world.replicas());
-            let numbers: Vec<u32> = seen.filter(|it| gone.contains(&*it.0.name)).map(|it| it.1.number).collect();
+            let numbers: Vec<u32> =
+                seen.filter(|it| gone.contains(&*it.0.name)).map(|it| it.1.number).collect();
             world.stop(|it| numbers.binary_search(&it.number).is_ok());
         }
         world.start(decision.desired.saturating_sub(decision.current));

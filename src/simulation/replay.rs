@@ -16,6 +16,7 @@ use crate::api::status::{Action, TrailLine};
 use crate::decide::{Constraints, decide};
 use crate::model::decision::{Decision, Line};
 use crate::model::memory::{Memory, Purpose};
+use crate::model::observation::Snapshot;
 use crate::units::{Bounds, Timestamp};
 
 /// A policy on its way through a trace.
@@ -26,6 +27,8 @@ pub struct Replay {
     before: Option<Before>,
     /// Metrics that had no value yet, of those that the trace has to give.
     wanting: Vec<Name>,
+    /// What the latest row shows; its room is used again.
+    snapshot: Snapshot,
 }
 
 /// What the last row decided.
@@ -45,7 +48,13 @@ impl Replay {
     pub fn new(spec: Spec) -> Self {
         let given = spec.metrics.iter().filter(|it| matches!(it.origin, Origin::Source | Origin::Target(_)));
         let wanting = given.map(|it| it.name.clone()).collect();
-        Self { spec: Spec { mode: Mode::Auto, ..spec }, memory: Memory::default(), before: None, wanting }
+        Self {
+            spec: Spec { mode: Mode::Auto, ..spec },
+            memory: Memory::default(),
+            before: None,
+            wanting,
+            snapshot: Snapshot::default(),
+        }
     }
 
     /// What the policy decides at this row. Rows come in their order.
@@ -57,9 +66,9 @@ impl Replay {
     pub fn decide_within(&mut self, row: &Row, constraints: &Constraints) -> Decision {
         let current = self.current(row);
         self.follow(row, current);
-        let snapshot = scene::snapshot(&self.spec, row, current);
+        scene::show(&self.spec, row, current, &mut self.snapshot);
         self.memory.desired = Some(current);
-        let decision = decide(&self.spec, &mut self.memory, &snapshot, constraints, row.at);
+        let decision = decide(&self.spec, &mut self.memory, &self.snapshot, constraints, row.at);
         if !self.wanting.is_empty() {
             self.wanting.retain(|it| !decision.metrics.iter().any(|(name, _)| name == it));
         }

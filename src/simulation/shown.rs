@@ -3,9 +3,11 @@
 
 use std::fmt::Display;
 
-use serde::ser::{Serialize, SerializeSeq, SerializeStruct, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeSeq, SerializeStruct, Serializer};
 
 use super::trace::At;
+use super::world::World;
 use crate::model::decision::{Decision, Line};
 
 /// A decision with its moment; the JSON form of [`Simulated`](super::replay::Simulated).
@@ -17,12 +19,15 @@ pub struct Shown<'a> {
     pub at: &'a At,
     /// What was decided.
     pub decision: &'a Decision,
+    /// The modelled workload, in a closed loop.
+    pub world: Option<&'a World>,
 }
 
 impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { policy, at, decision } = self;
-        let mut it = serializer.serialize_struct("Shown", 7 + usize::from(policy.is_some()))?;
+        let Self { policy, at, decision, world } = self;
+        let mut it = serializer
+            .serialize_struct("Shown", 7 + usize::from(policy.is_some()) + usize::from(world.is_some()))?;
         if let Some(policy) = policy {
             it.serialize_field("policy", policy)?;
         }
@@ -33,7 +38,28 @@ impl Serialize for Shown<'_> {
         it.serialize_field("limitedBy", &decision.limited_by.as_ref().map(Text))?;
         it.serialize_field("reason", &Text(&decision.why))?;
         it.serialize_field("trail", &Trail(&decision.trail))?;
+        if let Some(world) = world {
+            it.serialize_field("workload", &Workload::of(world, decision.ready))?;
+        }
         it.end()
+    }
+}
+
+/// The modelled workload at that moment. What was decided has been done already, so `ready` is told by the decision.
+#[derive(Serialize)]
+struct Workload {
+    arrivals: f64,
+    capacity: f64,
+    ready: u32,
+    backlog: f64,
+    latency: Option<f64>,
+}
+
+impl Workload {
+    fn of(world: &World, ready: u32) -> Self {
+        let capacity = world.capacity_of(ready);
+        let latency = world.latency_of(ready);
+        Self { arrivals: world.arrivals(), capacity, ready, backlog: world.backlog(), latency }
     }
 }
 
@@ -94,7 +120,7 @@ scaleUp: {cooldown: 60s}
         let rows: Vec<_> = trace.lines().filter_map(|line| reader.row(line).unwrap()).collect();
         for row in &rows {
             let decision = replay.decide(row);
-            let shown = Shown { policy: None, at: &row.written, decision: &decision };
+            let shown = Shown { policy: None, at: &row.written, decision: &decision, world: None };
             let simulated = serde_json::to_string(&Simulated::new(row, &decision)).unwrap();
             assert_eq!(serde_json::to_string(&shown).unwrap(), simulated);
         }

@@ -73,7 +73,11 @@ impl Trial {
     ///
     /// # Errors
     /// When the row is wrong, after the steps before it, or `show` fails.
-    pub fn row<E>(&mut self, row: &Row, mut show: impl FnMut(Step<'_>) -> Result<(), E>) -> Result<(), Stopped<E>> {
+    pub fn row<E>(
+        &mut self,
+        row: &Row,
+        mut show: impl FnMut(Step<'_>) -> Result<(), E>,
+    ) -> Result<(), Stopped<E>> {
         let gaps = self.lanes.iter().filter_map(|it| it.closed.as_ref()).try_for_each(|it| it.check_gap(row));
         gaps.map_err(Stopped::Row)?;
         self.steps(|due| due < row.at, &mut show)?;
@@ -119,7 +123,8 @@ impl Trial {
     ) -> Result<(), Stopped<E>> {
         while let Some(due) = self.lanes.iter().filter_map(Lane::due).min().filter(|due| is_due(*due)) {
             self.lanes.iter_mut().filter(|it| it.due() == Some(due)).for_each(Lane::step);
-            let at = self.lanes.iter().filter(|it| it.decided_at() == Some(due)).find_map(|it| it.closed.as_ref());
+            let at =
+                self.lanes.iter().filter(|it| it.decided_at() == Some(due)).find_map(|it| it.closed.as_ref());
             if let Some(closed) = at {
                 let step = Step { at: &closed.row().written, moment: due, lanes: &self.lanes };
                 show(step).map_err(Stopped::Show)?;

@@ -14,6 +14,7 @@ mod program;
 mod project;
 mod reaction;
 mod sample;
+mod simulate;
 
 use allocations::Counting;
 
@@ -24,8 +25,9 @@ static ALLOCATOR: Counting = Counting;
 type Part = (&'static str, fn());
 
 /// From what takes microseconds to what takes minutes.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("decide", decide::measure),
+    ("simulate", simulate::measure),
     ("pass", pass::measure),
     ("sample", sample::measure),
     ("reaction", reaction::measure),

@@ -142,7 +142,9 @@ fn tell_notes(lanes: &[Lane]) {
     for lane in lanes {
         for metric in lane.never_given() {
             match lane.world() {
-                None => eprintln!("docktorctl: note: the policy reads {metric}, and no row of the trace gives it"),
+                None => {
+                    eprintln!("docktorctl: note: the policy reads {metric}, and no row of the trace gives it")
+                }
                 Some(_) => eprintln!(
                     "docktorctl: note: the policy reads {metric}, and neither the trace nor the modelled workload \
                      gives it"
@@ -150,7 +152,9 @@ fn tell_notes(lanes: &[Lane]) {
             }
         }
         for metric in lane.left_aside() {
-            eprintln!("docktorctl: note: the modelled workload makes {metric}; what the trace says of it is left aside");
+            eprintln!(
+                "docktorctl: note: the modelled workload makes {metric}; what the trace says of it is left aside"
+            );
         }
     }
 }

@@ -157,7 +157,7 @@ enum Due {
 fn write(text: &mut Vec<u8>, step: Step<'_>, names: &[String]) -> Result<(), Failure> {
     if let [lane] = step.lanes {
         if let Some(decision) = lane.decision() {
-            serde_json::to_writer(text, &Shown { policy: None, at: step.at, decision })?;
+            serde_json::to_writer(text, &Shown { policy: None, at: step.at, decision, world: lane.world() })?;
         }
         return Ok(());
     }
@@ -165,7 +165,7 @@ fn write(text: &mut Vec<u8>, step: Step<'_>, names: &[String]) -> Result<(), Fai
     let decisions: Vec<_> = decisions
         .filter_map(|(lane, name)| {
             let decision = lane.decision()?;
-            Some(Shown { policy: Some(name), at: step.at, decision })
+            Some(Shown { policy: Some(name), at: step.at, decision, world: lane.world() })
         })
         .collect();
     let differs = decisions.windows(2).any(|it| it[0].decision.desired != it[1].decision.desired);
@@ -195,7 +195,11 @@ fn cells(step: Step<'_>) -> Vec<String> {
             if let Some(world) = lane.world() {
                 cells.extend([decision.ready.to_string(), number(world.backlog())]);
             }
-            cells.extend([decision.desired.to_string(), action(decision.action).to_owned(), reason(decision)]);
+            cells.extend([
+                decision.desired.to_string(),
+                action(decision.action).to_owned(),
+                reason(decision),
+            ]);
         }
         ([first, second], _) => {
             let difference = i64::from(second.desired) - i64::from(first.desired);

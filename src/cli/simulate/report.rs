@@ -46,7 +46,8 @@ fn named(name: &str, report: Value) -> Value {
 fn difference(first: &Value, second: &Value) -> Value {
     match (first, second) {
         (Value::Object(first), Value::Object(second)) => {
-            let both = second.iter().filter_map(|(key, it)| Some((key.clone(), difference(first.get(key)?, it))));
+            let both =
+                second.iter().filter_map(|(key, it)| Some((key.clone(), difference(first.get(key)?, it))));
             Value::Object(both.collect())
         }
         (first, second) => match (first.as_i64(), second.as_i64()) {
@@ -76,7 +77,11 @@ fn sentences(it: &Report) -> Vec<String> {
             false => String::new(),
         };
         lines.extend([
-            format!("work done              {} of {}{turned_away}", number(it.work_done), number(it.work_arrived)),
+            format!(
+                "work done              {} of {}{turned_away}",
+                number(it.work_done),
+                number(it.work_arrived)
+            ),
             format!("seconds with backlog   {}", number(it.seconds_with_backlog)),
             format!("worst backlog          {}", number(it.worst_backlog)),
             format!("worst wait             {}s", number(it.worst_wait_seconds)),
@@ -95,7 +100,8 @@ fn side_by_side(names: &[String], reports: &[Report]) -> Vec<String> {
     let rows = first.iter().zip(second).map(|((name, one), (_, other))| {
         let difference = other - one;
         let sign = if difference > 0.0 { "+" } else { "" };
-        let difference = if difference == 0.0 { String::new() } else { format!("{sign}{}", number(difference)) };
+        let difference =
+            if difference == 0.0 { String::new() } else { format!("{sign}{}", number(difference)) };
         vec![(*name).to_owned(), number(*one), number(*other), difference]
     });
     Table::new(header).lines(rows)

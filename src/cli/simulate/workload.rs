@@ -38,7 +38,9 @@ pub struct WorkloadArgs {
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|it: &f64| *it > 0.0 && *it <= MAX_RATE);
-    rate.ok_or_else(|| format!("write work items per second, above 0 and up to {MAX_RATE}, as in `20` or `0.5`"))
+    rate.ok_or_else(|| {
+        format!("write work items per second, above 0 and up to {MAX_RATE}, as in `20` or `0.5`")
+    })
 }
 
 fn work(text: &str) -> Result<f64, String> {
@@ -56,7 +58,8 @@ impl WorkloadArgs {
             return Ok(None);
         }
         let Some(service_rate) = self.service_rate else {
-            let message = "a closed loop needs --service-rate: how many work items one replica does per second";
+            let message =
+                "a closed loop needs --service-rate: how many work items one replica does per second";
             return Err(Failure::say(Exit::Usage, message));
         };
         let model = Model {

@@ -35,6 +35,9 @@ const MAX_TIME_TICKS: i64 = 9;
 /// Seconds of a trace above this are a date; below, time since its beginning. It is in 1973.
 const FIRST_DATE: i64 = 100_000_000;
 
+/// Of a division.
+const ROUNDING: f64 = 1e-9;
+
 /// How moments are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clock {
@@ -89,11 +92,14 @@ pub(super) fn ticks(from: Timestamp, to: Timestamp, clock: Clock) -> Vec<Tick> {
     ticks
 }
 
-/// What the axis of time counts.
-pub(super) const fn caption(clock: Clock) -> &'static str {
+/// What the axis with these ticks counts.
+pub(super) fn caption(clock: Clock, ticks: &[Tick]) -> &'static str {
+    let text = ticks.first().map_or("", |it| &*it.text);
     match clock {
-        Clock::Elapsed => "h:mm",
         Clock::Utc => "UTC",
+        Clock::Elapsed if text.ends_with('d') => "days",
+        Clock::Elapsed if text.matches(':').count() == 2 => "h:mm:ss",
+        Clock::Elapsed => "h:mm",
     }
 }
 
@@ -124,8 +130,9 @@ pub(super) fn round_numbers(low: f64, high: f64) -> Vec<f64> {
     let power = 10f64.powf((span / 4.0).log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|it| it * power).find(|it| span / it <= 5.0);
     let step = step.unwrap_or(span);
-    let first = (low / step).ceil();
-    let count = ((high / step).floor() - first) as u32;
+    // The last digit of a division is no reason to leave out an end.
+    let first = (low / step - ROUNDING).ceil();
+    let count = ((high / step + ROUNDING).floor() - first) as u32;
     (0..=count.min(10)).map(|n| (first + f64::from(n)) * step).collect()
 }
 
@@ -163,7 +170,7 @@ mod tests {
     fn ticks_of_time_are_round_and_few() {
         assert_eq!(texts(0, 20), ["0:00:00", "0:00:05", "0:00:10", "0:00:15", "0:00:20"]);
         assert_eq!(texts(0, 7_200), ["0:00", "0:15", "0:30", "0:45", "1:00", "1:15", "1:30", "1:45", "2:00"]);
-        assert_eq!(texts(0, 4 * DAY), ["0d", "1d", "2d", "3d", "4d"]);
+        assert_eq!(texts(0, 9 * DAY), ["0d", "2d", "4d", "6d", "8d"]);
         let day = 1_795_305_600;
         assert_eq!(texts(day, day + 7_200)[..2], ["00:00|2026-11-22", "00:15"]);
         assert_eq!(texts(day + 80_000, day + DAY + 10_000).last().unwrap(), "02:00");

@@ -22,7 +22,12 @@ impl Extent {
     }
 
     fn then(self, later: Self) -> Self {
-        Self { first: self.first, low: self.low.min(later.low), high: self.high.max(later.high), last: later.last }
+        Self {
+            first: self.first,
+            low: self.low.min(later.low),
+            high: self.high.max(later.high),
+            last: later.last,
+        }
     }
 }
 

@@ -102,7 +102,9 @@ fn legend(plot: &Plot, svg: &mut String) -> f64 {
         }
         let middle = y - 4.0;
         let _ = match key.swatch {
-            Swatch::Line(pen) => writeln!(svg, "<path d=\"M{x:.1} {middle}h20\" fill=\"none\" {}/>", pen.style()),
+            Swatch::Line(pen) => {
+                writeln!(svg, "<path d=\"M{x:.1} {middle}h20\" fill=\"none\" {}/>", pen.style())
+            }
             Swatch::Area(color, opacity) => writeln!(
                 svg,
                 "<path d=\"M{x:.1} {}h20v10h-20z\" fill=\"{color}\" fill-opacity=\"{opacity}\"/>",
@@ -117,15 +119,23 @@ fn legend(plot: &Plot, svg: &mut String) -> f64 {
 
 fn keys(plot: &Plot) -> Vec<Key> {
     let line = |text: &str, pen| Key { text: text.to_owned(), swatch: Swatch::Line(pen) };
-    let area = |text: &str, color, opacity| Key { text: text.to_owned(), swatch: Swatch::Area(color, opacity) };
+    let area =
+        |text: &str, color, opacity| Key { text: text.to_owned(), swatch: Swatch::Area(color, opacity) };
     let mut keys: Vec<Key> = match &plot.names[..] {
-        [_] => vec![line("desired", DESIRED_PEN), line("current", CURRENT_PEN), line("recommended", RECOMMENDED_PEN)],
+        [_] => vec![
+            line("desired", DESIRED_PEN),
+            line("current", CURRENT_PEN),
+            line("recommended", RECOMMENDED_PEN),
+        ],
         names => names.iter().zip(LANES).map(|(name, color)| line(name, Pen::solid(color, 2.0))).collect(),
     };
     keys.push(area("min to max", INK, BAND));
     let any = |is: fn(&Column) -> bool| plot.columns.all().iter().any(is);
     if any(|it| it.limited != 0) {
-        keys.push(area("limited", LIMITED, 0.8));
+        keys.push(match &plot.names[..] {
+            [_] => area("limited", LIMITED, 0.8),
+            _ => area("limited (in its colour)", INK, 0.8),
+        });
     }
     if any(|it| it.schedule.is_some()) {
         keys.push(area("schedule", SCHEDULE, 0.2));
@@ -147,7 +157,8 @@ const MARK_PEN: Pen = Pen { color: MARK, width: 1.2, dashes: "6 4", opacity: 1.0
 fn replicas(plot: &Plot, svg: &mut String, top: f64) {
     let series = [Series::Current, Series::Desired, Series::Min];
     let lanes = 0..plot.names.len();
-    let highest = |series| lanes.clone().filter_map(|it| plot.extremes(it, series)).map(|it| it.1).fold(1.0, f64::max);
+    let highest =
+        |series| lanes.clone().filter_map(|it| plot.extremes(it, series)).map(|it| it.1).fold(1.0, f64::max);
     let used = series.into_iter().map(highest).fold(1.0, f64::max);
     let max = highest(Series::Max);
     // A maximum far above all that ran would press the rest flat.
@@ -200,7 +211,8 @@ fn names_of_schedules(plot: &Plot, svg: &mut String, frame: &Frame) {
         let width = name.chars().count() as f64 * CHARACTER;
         if x >= free_from && x + width < WIDTH - RIGHT {
             let y = frame.top + LINE;
-            let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"11\">{}</text>", escaped(name));
+            let _ =
+                writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"11\">{}</text>", escaped(name));
             free_from = x + width + 8.0;
         }
     }
@@ -231,7 +243,8 @@ fn backlog(plot: &Plot, svg: &mut String, top: f64) {
 
 fn metric(plot: &Plot, svg: &mut String, top: f64, index: usize) {
     let panel = &plot.panels[index];
-    let values: Vec<f64> = panel.marks.iter().filter(|it| it.per_replica.is_none()).map(|it| it.value).collect();
+    let values: Vec<f64> =
+        panel.marks.iter().filter(|it| it.per_replica.is_none()).map(|it| it.value).collect();
     let frame = plot.frame(top, &[Series::Metric(index)], &values);
     frame.axes(svg, &panel.metric);
     let missing = plot.stretches(|it| it.missing & (1 << index) != 0);
@@ -291,7 +304,8 @@ fn times(plot: &Plot, svg: &mut String, frames: &[(f64, f64)]) -> f64 {
     let bottom = if frames.len() == 1 { bottom + STRIP * plot.names.len() as f64 } else { bottom };
     let frame = Frame { top: 0.0, height: 1.0, low: 0.0, high: 1.0, times: (from, to) };
     let mut free_from = 0.0;
-    for tick in axis::ticks(from, to, plot.clock) {
+    let ticks = axis::ticks(from, to, plot.clock);
+    for tick in &ticks {
         let x = frame.x(tick.at);
         for (top, height) in frames {
             let _ = writeln!(
@@ -299,7 +313,8 @@ fn times(plot: &Plot, svg: &mut String, frames: &[(f64, f64)]) -> f64 {
                 "<path d=\"M{x:.1} {top:.1}v{height}\" stroke=\"{INK}\" stroke-opacity=\"0.18\"/>"
             );
         }
-        let lines = [(bottom + 17.0, &tick.text), (bottom + 17.0 + LINE, tick.date.as_ref().unwrap_or(&tick.text))];
+        let lines =
+            [(bottom + 17.0, &tick.text), (bottom + 17.0 + LINE, tick.date.as_ref().unwrap_or(&tick.text))];
         let count = if tick.date.is_some() { 2 } else { 1 };
         for (line, (y, text)) in lines.into_iter().take(count).enumerate() {
             // A date is wider than a time of day; it stays away where the one before still stands.
@@ -317,7 +332,7 @@ fn times(plot: &Plot, svg: &mut String, frames: &[(f64, f64)]) -> f64 {
         svg,
         "<text x=\"{WIDTH}\" y=\"{:.1}\" dx=\"-10\" text-anchor=\"end\">{}</text>",
         bottom + 17.0,
-        caption(plot.clock)
+        caption(plot.clock, &ticks)
     );
     bottom + 17.0 + LINE + 8.0
 }
@@ -329,7 +344,8 @@ impl Plot {
         let extremes = lanes.flat_map(|lane| series.iter().filter_map(move |it| self.extremes(lane, *it)));
         let (low, high) = extremes.fold((0.0f64, 0.0f64), |all, it| (all.0.min(it.0), all.1.max(it.1)));
         let near = |it: &&f64| high <= 0.0 || **it <= high * FARTHEST_MARK;
-        let (low, high) = values.iter().filter(near).fold((low, high), |all, it| (all.0.min(*it), all.1.max(*it)));
+        let (low, high) =
+            values.iter().filter(near).fold((low, high), |all, it| (all.0.min(*it), all.1.max(*it)));
         let high = if high > low { high + (high - low) * 0.05 } else { low + 1.0 };
         Frame { top, height: PANEL_HEIGHT, low, high, times: self.times() }
     }

@@ -53,8 +53,11 @@ impl Pen {
     }
 
     pub(super) fn style(self) -> String {
-        let dashes =
-            if self.dashes.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{}\"", self.dashes) };
+        let dashes = if self.dashes.is_empty() {
+            String::new()
+        } else {
+            format!(" stroke-dasharray=\"{}\"", self.dashes)
+        };
         let opacity = match self.opacity {
             1.0 => String::new(),
             opacity => format!(" stroke-opacity=\"{opacity}\""),
@@ -165,7 +168,8 @@ impl Frame {
             begun = true;
         }
         if !path.is_empty() {
-            let _ = writeln!(svg, "<path fill=\"none\" stroke-linejoin=\"round\" {} d=\"{path}\"/>", pen.style());
+            let _ =
+                writeln!(svg, "<path fill=\"none\" stroke-linejoin=\"round\" {} d=\"{path}\"/>", pen.style());
         }
     }
 
@@ -181,8 +185,11 @@ impl Frame {
         for (at, low, high) in points {
             let (Some(low), Some(high)) = (low, high) else { continue };
             let (x, y) = (self.x(at), self.y(high.high));
-            let _ =
-                if upper.is_empty() { write!(upper, "M{x:.1} {y:.1}") } else { write!(upper, "H{x:.1}V{y:.1}") };
+            let _ = if upper.is_empty() {
+                write!(upper, "M{x:.1} {y:.1}")
+            } else {
+                write!(upper, "H{x:.1}V{y:.1}")
+            };
             lower.push((x, self.y(low.low)));
         }
         let _ = write!(upper, "H{:.1}", WIDTH - RIGHT);

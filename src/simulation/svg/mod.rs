@@ -120,7 +120,11 @@ impl Plot {
     }
 
     /// One series of one policy, column by column.
-    fn series(&self, lane: usize, series: Series) -> impl Iterator<Item = (Timestamp, Option<Extent>)> + Clone {
+    fn series(
+        &self,
+        lane: usize,
+        series: Series,
+    ) -> impl Iterator<Item = (Timestamp, Option<Extent>)> + Clone {
         let place = lane * self.width() + series.place();
         self.columns.all().iter().map(move |it| (it.at, it.series.get(place).copied().flatten()))
     }

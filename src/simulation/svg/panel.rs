@@ -47,7 +47,8 @@ impl Panel {
     /// Both policies often compare with the same.
     fn add(&mut self, marks: Vec<Mark>) {
         for mark in marks {
-            let same = |it: &&Mark| it.text == mark.text && it.per_replica.is_none() && mark.per_replica.is_none();
+            let same =
+                |it: &&Mark| it.text == mark.text && it.per_replica.is_none() && mark.per_replica.is_none();
             if !self.marks.iter().any(|it| same(&it)) {
                 self.marks.push(mark);
             }
@@ -68,7 +69,9 @@ fn marks(spec: &Spec, metric: MetricIndex, lane: usize) -> Option<Vec<Mark>> {
         looked_at = true;
         let (value, per_replica) = match track.goal {
             Goal::AverageValue(target) => (target, Some(lane)),
-            Goal::Utilization { target, .. } | Goal::PerReplica { target } | Goal::Value(target) => (target, None),
+            Goal::Utilization { target, .. } | Goal::PerReplica { target } | Goal::Value(target) => {
+                (target, None)
+            }
         };
         let each = if per_replica.is_some() { " each" } else { "" };
         marks.push(Mark { text: format!("target {value}{each}"), value, per_replica });

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::observation::ReplicaPhase;
 use crate::units::{MAX_REPLICAS, Timestamp};
 
+/// The metric that a closed loop reads: work items that arrive per second.
+pub const ARRIVALS: &str = "arrivals";
+
 /// A moment of a trace, in the form in which it was given.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -232,7 +235,10 @@ impl At {
                 let millis = seconds.as_f64().unwrap_or(f64::NAN) * 1_000.0;
                 let moment = Timestamp::from_millis(millis.round() as i64);
                 // Beyond the years that a calendar has, schedules mean nothing.
-                moment.is_in_calendar().then_some(moment).ok_or_else(|| format!("`at` {seconds} is beyond the year 9999"))
+                moment
+                    .is_in_calendar()
+                    .then_some(moment)
+                    .ok_or_else(|| format!("`at` {seconds} is beyond the year 9999"))
             }
             Self::Moment(text) => text.parse().map_err(|_| {
                 format!(

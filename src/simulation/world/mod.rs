@@ -182,7 +182,13 @@ impl World {
     /// Work items that the ready replicas can do per second.
     #[must_use]
     pub fn capacity(&self) -> f64 {
-        f64::from(self.ready) * self.model.service_rate
+        self.capacity_of(self.ready)
+    }
+
+    /// Work items that so many ready replicas can do per second.
+    #[must_use]
+    pub fn capacity_of(&self, ready: u32) -> f64 {
+        f64::from(ready) * self.model.service_rate
     }
 
     /// Share of their time in which ready replicas are busy at this moment; 0 where none is ready.
@@ -199,7 +205,13 @@ impl World {
     /// Seconds from arrival until it is done, of work that arrives now; `None` while no replica is ready.
     #[must_use]
     pub fn latency(&self) -> Option<f64> {
-        let capacity = self.capacity();
+        self.latency_of(self.ready)
+    }
+
+    /// The same, if so many replicas were ready.
+    #[must_use]
+    pub fn latency_of(&self, ready: u32) -> Option<f64> {
+        let capacity = self.capacity_of(ready);
         (capacity > 0.0).then(|| self.backlog / capacity + 1.0 / self.model.service_rate)
     }
 
