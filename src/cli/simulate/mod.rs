@@ -38,8 +38,9 @@ pub fn run(args: &SimulateArgs, global: &Global, output: &mut Output) -> Result<
     let policies = policies(args, global, output)?;
     let mut trial = Trial::new();
     for policy in &policies {
+        let whose = whose(&policies, &policy.name);
         for note in &policy.notes {
-            eprintln!("docktorctl: note: {note}");
+            eprintln!("docktorctl: note: {whose}{note}");
         }
         match args.workload.workload(&policy.spec)? {
             None => trial.open(policy.spec.clone()),
@@ -49,9 +50,17 @@ pub fn run(args: &SimulateArgs, global: &Global, output: &mut Output) -> Result<
         }
     }
     let mut printer = Printer::new(&global.output, &policies, args, output);
-    let replayed = replay(&args.trace, trial, &mut printer);
+    let replayed = replay(&args.trace, &mut trial, &mut printer);
     let printed = printer.end();
+    for (lane, policy) in trial.lanes().iter().zip(&policies).filter(|_| replayed.is_ok()) {
+        tell_gaps(lane, &whose(&policies, &policy.name));
+    }
     replayed.and(printed)
+}
+
+/// Of two policies, whose note it is.
+fn whose(policies: &[Policy], name: &str) -> String {
+    if policies.len() > 1 { format!("{name}: ") } else { String::new() }
 }
 
 fn check(args: &SimulateArgs, global: &Global) -> Result<(), Failure> {
@@ -85,7 +94,7 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn replay(path: &Path, mut trial: Trial, printer: &mut Printer<'_>) -> Result<(), Failure> {
+fn replay(path: &Path, trial: &mut Trial, printer: &mut Printer<'_>) -> Result<(), Failure> {
     let name = if is_standard_input(path) { STANDARD_INPUT.to_owned() } else { path.display().to_string() };
     let cannot = |error: std::io::Error| Failure::say(Exit::Failed, format!("cannot read {name}: {error}"));
     let mut lines: Box<dyn BufRead> = if is_standard_input(path) {
@@ -119,7 +128,6 @@ fn replay(path: &Path, mut trial: Trial, printer: &mut Printer<'_>) -> Result<()
     trial.end(|step| printer.step(step)).map_err(|error| stopped(error, &reader))?;
     printer.sum_up(trial.lanes());
     done?;
-    tell_notes(trial.lanes());
     if rows == 0 {
         return Err(Failure::say(Exit::NothingFound, format!("{name} has no row")));
     }
@@ -138,23 +146,17 @@ fn read(reader: &mut Reader, line: &[u8], row: &mut Row) -> Result<bool, crate::
     Err(reader.mistake(text))
 }
 
-fn tell_notes(lanes: &[Lane]) {
-    for lane in lanes {
-        for metric in lane.never_given() {
-            match lane.world() {
-                None => {
-                    eprintln!("docktorctl: note: the policy reads {metric}, and no row of the trace gives it")
-                }
-                Some(_) => eprintln!(
-                    "docktorctl: note: the policy reads {metric}, and neither the trace nor the modelled workload \
-                     gives it"
-                ),
-            }
-        }
-        for metric in lane.left_aside() {
-            eprintln!(
-                "docktorctl: note: the modelled workload makes {metric}; what the trace says of it is left aside"
-            );
-        }
+fn tell_gaps(lane: &Lane, whose: &str) {
+    let source = match lane.world() {
+        None => "no row of the trace gives it",
+        Some(_) => "neither the trace nor the modelled workload gives it",
+    };
+    for metric in lane.never_given() {
+        eprintln!("docktorctl: note: {whose}the policy reads {metric}, and {source}");
+    }
+    for metric in lane.left_aside() {
+        eprintln!(
+            "docktorctl: note: {whose}the modelled workload makes {metric}; what the trace says of it is left aside"
+        );
     }
 }

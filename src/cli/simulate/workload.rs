@@ -17,7 +17,7 @@ pub struct WorkloadArgs {
     #[arg(long)]
     pub closed_loop: bool,
     /// Work items that one replica does per second
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
     pub service_rate: Option<f64>,
     /// From a replica's start until it is ready [default: the policy's readinessDelay]
     #[arg(long, value_name = "DURATION")]
@@ -26,7 +26,7 @@ pub struct WorkloadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_MODELLED_REPLICAS)))]
     pub initial_replicas: Option<u32>,
     /// Most work items that wait; what arrives beyond them is turned away [default: no such limit]
-    #[arg(long, value_name = "WORK", value_parser = work)]
+    #[arg(long, value_name = "WORK", value_parser = work, allow_negative_numbers = true)]
     pub queue_limit: Option<f64>,
     /// The policy's prometheus, http or push metric that shows the latency, in seconds
     #[arg(long, value_name = "METRIC")]
