@@ -26,7 +26,11 @@ fn picture(trace: &str, names: &[&str]) -> String {
     names.iter().for_each(|_| trial.open(spec.clone()));
     for line in trace.lines() {
         if let Some(row) = reader.row(line).unwrap() {
-            trial.row(&row, |step| Ok::<(), ()>(plot.add(step))).unwrap();
+            let add = |step: Step<'_>| {
+                plot.add(step);
+                Ok::<(), ()>(())
+            };
+            trial.row(&row, add).unwrap();
         }
     }
     plot.draw()
