@@ -24,7 +24,7 @@
 //! | [`expr`] | *pure*: CEL expressions over metrics, type-checked and total |
 //! | [`api`] | *pure*: the YAML contract, `docktor.dev/v1`: types, reading with located mistakes, schema, effective spec |
 //! | [`model`] | *pure*: the nouns of the loop: key, snapshot, decision with its trail, memory |
-//! | [`strategies`] | *pure*: what one recommender would like: steps, target tracking |
+//! | [`strategies`] | *pure*: what one recommender would like: steps, target tracking, limits |
 //! | [`decide`] | *pure*: the pipeline, a file per stage: from what is known to how many replicas there should be |
 //! | [`simulation`] | *pure*: a policy tried on a recorded or modelled trace, row by row |
 //! | [`clock`] | the one place that reads the time |
@@ -34,12 +34,51 @@
 //! | [`sources`] | what is measured: use of replicas, from cgroup files or Docker stats, sampled in the background |
 //! | [`actuators`] | what sees a scale target and changes its replicas: Compose services |
 //! | [`store`] | the policy folder as a catalog; state on disk; status files; `STOP`; the lock |
+//! | [`history`] | samples and decisions in SQLite; its loss never stops control |
 //! | [`admin`] | what an operator may ask or order, and the read model that every screen shares |
 //! | [`http`] | the API on the unix socket and on TCP: who may do what, routes, events |
 //! | [`controller`] | the loop: one `select!`, a queue of policies, one pass over one policy |
 //! | [`cli`] | `docktorctl`: arguments, commands, output |
 //! | [`daemon`] | `docktor`: flags, wiring, signals, the background |
 //! | `testing` | in-memory ends for simulations (feature `testing`) |
+//!
+//! Every rule of a decision is one function of plain values; [`decide::decide`] puts them together, and
+//! [`simulation::replay`] runs it over a trace. Counts are replicas, shares are fractions unless they are said to be
+//! percent, values are in the metric's own unit.
+//!
+//! | rule | function |
+//! |---|---|
+//! | which replicas count, and what an answer stands for | [`decide::observe::measured`], [`reported`](decide::observe::reported), [`or_zero`](decide::observe::or_zero) |
+//! | target tracking (HPA) | [`utilization`](strategies::target_tracking::utilization), [`per_replica`](strategies::target_tracking::per_replica), [`value`](strategies::target_tracking::value), [`average_value`](strategies::target_tracking::average_value) |
+//! | thresholds and steps (Nomad) | [`Band`](strategies::threshold::Band), [`enough`](strategies::threshold::enough), [`strategies::step::apply`] |
+//! | rules and groups that agree (Nomad) | [`decide::recommend::together`] |
+//! | expressions and formulas | [`expr::Expr`] |
+//! | fallback (KEDA) | [`decide::fallback::replicas`] |
+//! | several recommendations become one | [`decide::combine::largest`], [`shrink`](decide::combine::shrink) |
+//! | zero and idle (KEDA) | [`decide::activate::activate`] |
+//! | stabilization windows (HPA) | [`decide::stabilize::stabilize`] |
+//! | rate limits and cooldowns (HPA, Nomad) | [`decide::limit::most`], [`least`](decide::limit::least), [`cooling_until`](decide::limit::cooling_until) |
+//! | schedules (Nomad, cron) | [`decide::schedule::is_active`], [`bounds`](decide::schedule::bounds) |
+//! | bounds | [`decide::bound::effective`], [`bound`](decide::bound::bound) |
+//! | mode, holds, `STOP`, failures | [`decide::gate::gate`] |
+//!
+//! Three replicas of one core, at 60 % on average, with a target of 40 %, take five; where four may be
+//! added in 15 seconds, seven would be the most:
+//!
+//! ```
+//! use docktor::api::behavior::Select;
+//! use docktor::api::effective::{Amount, RateLimit};
+//! use docktor::decide::limit::most;
+//! use docktor::strategies::target_tracking::{Measured, Tolerance, utilization};
+//! use docktor::units::{Duration, Timestamp};
+//!
+//! let replicas = [50.0, 60.0, 70.0].map(|usage| Measured::Counted { usage, request: 100.0 });
+//! let wanted = utilization(&replicas, 3, 40.0, Tolerance { up: 0.1, down: 0.1 });
+//! assert_eq!(wanted, Some(5));
+//!
+//! let limits = [RateLimit { amount: Amount::Replicas(4), period: Duration::from_secs(15) }];
+//! assert_eq!(most(3, &limits, Select::Max, &Default::default(), Timestamp::default()), 7);
+//! ```
 //!
 //! Start reading at `controller::reconcile` for the loop, at `decide` for the decision. `docs/concepts.md` tells
 //! the same for users.
@@ -60,6 +99,7 @@ pub mod clients;
 pub mod sources;
 pub mod actuators;
 pub mod store;
+pub mod history;
 pub mod admin;
 pub mod http;
 pub mod controller;

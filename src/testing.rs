@@ -30,6 +30,7 @@ struct Inner {
     refuse_starts: u32,
     unhealthy: bool,
     log: Vec<String>,
+    trace: Vec<(Timestamp, String)>,
 }
 
 struct Instance {
@@ -56,6 +57,7 @@ impl World {
             refuse_starts: 0,
             unhealthy: false,
             log: Vec::new(),
+            trace: Vec::new(),
         };
         let world = Self { clock, inner: Mutex::new(inner) };
         let past = clock.now().minus(Duration::from_secs(3_600));
@@ -126,6 +128,12 @@ impl World {
         self.lock().log.clone()
     }
 
+    /// What each look at the workload saw, as the row of a trace in JSON Lines.
+    #[must_use]
+    pub fn trace(&self) -> Vec<(Timestamp, String)> {
+        self.lock().trace.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,6 +156,28 @@ impl Inner {
             unhealthy,
         });
         id
+    }
+
+    fn row(&self, seen: &[Replica], now: Timestamp) -> String {
+        let replicas = seen.iter().filter(|it| it.phase != ReplicaPhase::Stopped).map(|it| {
+            let draining = it.phase == ReplicaPhase::Draining;
+            let about = serde_json::json!({
+                "cpu": self.share(&it.id),
+                "ready": it.health == Health::Healthy,
+                "age": it.started_at.map(|at| now.since(at).as_millis() as f64 / 1_000.0),
+                "phase": if draining { "draining" } else { "running" },
+            });
+            (it.name.clone(), about)
+        });
+        let replicas: serde_json::Map<_, _> = replicas.collect();
+        serde_json::json!({"at": now.to_string(), "replicas": replicas}).to_string()
+    }
+
+    /// What a replica uses, in percent of one core.
+    fn share(&self, replica: &ReplicaId) -> Option<f64> {
+        let running = || self.replicas.iter().filter(|it| it.phase == ReplicaPhase::Running);
+        running().find(|it| it.id == *replica)?;
+        Some(self.load? / running().count() as f64)
     }
 
     fn reach(&self) -> Result<(), ActuatorError> {
@@ -187,9 +217,11 @@ impl Actuator for World {
     fn observe<'a>(&'a self, retiring: &'a [ReplicaId]) -> BoxFuture<'a, Result<Observed, ActuatorError>> {
         async move {
             let now = self.clock.now();
-            let inner = self.lock();
+            let mut inner = self.lock();
             inner.reach()?;
-            let replicas = inner.replicas.iter().map(|it| it.seen(now, retiring)).collect();
+            let replicas: Vec<_> = inner.replicas.iter().map(|it| it.seen(now, retiring)).collect();
+            let row = inner.row(&replicas, now);
+            inner.trace.push((now, row));
             Ok(Observed { replicas, ..Observed::default() })
         }
         .boxed()
@@ -260,15 +292,8 @@ impl Usage for World {
     fn forget(&self, _: &PolicyKey) {}
 
     fn window(&self, replica: &ReplicaId, _: Timestamp, to: Timestamp) -> Vec<Sample> {
-        let inner = self.lock();
-        let running = inner.replicas.iter().filter(|it| it.phase == ReplicaPhase::Running).count();
-        let known = inner.replicas.iter().any(|it| it.id == *replica && it.phase == ReplicaPhase::Running);
-        match inner.load {
-            Some(load) if known => {
-                vec![Sample { at: to, cpu: Some(load / running as f64), ..Sample::default() }]
-            }
-            _ => Vec::new(),
-        }
+        let share = self.lock().share(replica);
+        share.into_iter().map(|cpu| Sample { at: to, cpu: Some(cpu), ..Sample::default() }).collect()
     }
 
     fn limits(&self, _: &ReplicaId) -> Option<Limits> {

@@ -3,18 +3,24 @@
 //! The controller feeds [`Admin`] with one [`PolicyView`] at a time and receives [`Order`]s; screens read and
 //! order. Nothing here decides, and nothing here is durable: after a restart the controller publishes afresh.
 
+pub mod explanation;
 pub mod order;
 pub mod selector;
+pub mod story;
 pub mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::history::Archive;
 use crate::model::key::PolicyKey;
+use crate::telemetry::chain;
+use crate::units::Timestamp;
+use explanation::Explanation;
 use order::{AdminError, Order, Submission};
-use view::PolicyView;
+use view::{DecisionView, PolicyView};
 
 /// Changes that a slow reader may lag behind before it has to begin anew.
 const MAX_UNREAD_CHANGES: usize = 4_096;
@@ -32,8 +38,10 @@ type Policies = BTreeMap<PolicyKey, Arc<PolicyView>>;
 #[derive(Debug)]
 struct Shared {
     policies: RwLock<Policies>,
+    explanations: RwLock<BTreeMap<PolicyKey, Arc<Explanation>>>,
     changes: broadcast::Sender<Change>,
     orders: mpsc::Sender<Submission>,
+    archive: Archive,
     ready: watch::Sender<bool>,
 }
 
@@ -61,14 +69,22 @@ pub struct Subscription {
 pub type Orders = mpsc::Receiver<Submission>;
 
 impl Admin {
-    /// An empty read model, not ready, and the controller's end of it.
+    /// An empty read model, not ready and without a past, and the controller's end of it.
     #[must_use]
     pub fn new() -> (Self, Orders) {
+        Self::with_history(Archive::none())
+    }
+
+    /// The same with a past.
+    #[must_use]
+    pub fn with_history(archive: Archive) -> (Self, Orders) {
         let (orders, received) = mpsc::channel(MAX_WAITING_ORDERS);
         let shared = Shared {
             policies: RwLock::default(),
+            explanations: RwLock::default(),
             changes: broadcast::Sender::new(MAX_UNREAD_CHANGES),
             orders,
+            archive,
             ready: watch::Sender::new(false),
         };
         (Self { shared: Arc::new(shared) }, received)
@@ -86,8 +102,24 @@ impl Admin {
         }
     }
 
+    /// Explain the policy so from now on; `None` where nothing is decided for it. Watchers are not told.
+    pub fn explain(&self, key: &PolicyKey, explanation: Option<Explanation>) {
+        let mut explanations = self.shared.explanations.write().unwrap_or_else(PoisonError::into_inner);
+        match explanation {
+            Some(it) => drop(explanations.insert(key.clone(), Arc::new(it))),
+            None => drop(explanations.remove(key)),
+        }
+    }
+
+    /// The explanation of that policy's present decision.
+    #[must_use]
+    pub fn explanation(&self, key: &PolicyKey) -> Option<Arc<Explanation>> {
+        self.shared.explanations.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
     /// Show the policy no more. One that is not shown is no mistake.
     pub fn remove(&self, key: &PolicyKey) {
+        self.explain(key, None);
         let mut policies = self.write();
         if let Some(last) = policies.remove(key) {
             self.tell(Change::Deleted(last));
@@ -125,6 +157,37 @@ impl Admin {
             policies: policies.values().cloned().collect(),
             changes: self.shared.changes.subscribe(),
         }
+    }
+
+    /// What was stored of the past.
+    #[must_use]
+    pub fn archive(&self) -> &Archive {
+        &self.shared.archive
+    }
+
+    /// The newest decisions from `since` on, at most `limit`, oldest first; of one policy or of all. What the history
+    /// lacks, because it is off, young, or not written yet, comes from memory. Blocks while it reads a file.
+    #[must_use]
+    pub fn decisions(&self, policy: Option<&PolicyKey>, since: Timestamp, limit: usize) -> Vec<DecisionView> {
+        let stored = self.shared.archive.decisions(policy.map(PolicyKey::as_str), since, limit);
+        let mut decisions: Vec<_> = match stored {
+            Ok(stored) => stored.into_iter().map(DecisionView::from).collect(),
+            Err(error) => {
+                tracing::debug!(error = chain(&error), "decisions come from memory");
+                Vec::new()
+            }
+        };
+        let known: HashSet<_> = decisions.iter().map(|it| (it.policy.clone(), it.decision.time)).collect();
+        let views = match policy {
+            Some(key) => self.policy(key).into_iter().collect(),
+            None => self.policies(),
+        };
+        let remembered = views.iter().flat_map(|it| DecisionView::of(it));
+        decisions.extend(remembered.filter(|it| {
+            it.decision.time >= since && !known.contains(&(it.policy.clone(), it.decision.time))
+        }));
+        decisions.sort_by_key(|it| it.decision.time);
+        decisions.split_off(decisions.len().saturating_sub(limit))
     }
 
     /// Give an order and wait until the controller has carried it out or refused it.

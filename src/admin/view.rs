@@ -9,6 +9,7 @@ use crate::api::API_VERSION;
 use crate::api::behavior::Direction;
 use crate::api::policy::{Mode, PolicySpec};
 use crate::api::status::{DecisionRecord, Status};
+use crate::history::StoredDecision;
 pub use crate::model::memory::{Hold, HoldDirection};
 use crate::units::{Duration, Timestamp};
 
@@ -134,6 +135,20 @@ pub struct DecisionView {
     /// The decision itself.
     #[serde(flatten)]
     pub decision: DecisionRecord,
+}
+
+impl DecisionView {
+    /// The decisions that a view shows, oldest first.
+    pub fn of(view: &PolicyView) -> impl Iterator<Item = Self> + '_ {
+        let policy = &view.metadata.name;
+        view.decisions.iter().map(|it| Self { policy: policy.clone(), decision: it.clone() })
+    }
+}
+
+impl From<StoredDecision> for DecisionView {
+    fn from(stored: StoredDecision) -> Self {
+        Self { policy: stored.policy, decision: stored.record }
+    }
 }
 
 /// Several objects, in Kubernetes' form.

@@ -54,7 +54,7 @@ pub enum When {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
-    /// `<source>.<field>`, or the source's name where it has one value.
+    /// `<source>.<field>`, or the source's name where it has one value; `.avg5m`, `.avg15m` or `.slope` after it is its trend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
     /// How the metric is compared.
@@ -248,7 +248,7 @@ pub enum Select {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Track {
-    /// `<source>.<field>`, or the source's name where it has one value.
+    /// `<source>.<field>`, or the source's name where it has one value; `.avg5m`, `.avg15m` or `.slope` after it is its trend.
     pub metric: String,
     /// The value to hold: percent for `*.utilization`, else the metric's own unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,9 @@
 pub mod behavior;
 pub mod budget;
 pub mod condition;
+mod cron;
 pub mod effective;
+pub mod limits;
 pub mod metric;
 pub mod notifier;
 pub mod path;
@@ -20,6 +22,7 @@ pub mod secret;
 pub mod status;
 pub mod target;
 pub mod target_metric;
+pub mod trend_metric;
 pub mod validate;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::limits::LimitSet;
 use crate::units::Timestamp;
 
 /// One document of a sidecar.
@@ -191,6 +192,12 @@ pub struct DecisionRecord {
     pub limited_by: Option<String>,
     /// A line from each stage that had something to say.
     pub trail: Vec<TrailLine>,
+    /// Limits wanted of each replica, where the policy moves them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Box<LimitSet>>,
+    /// Limits before, where they change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits_before: Option<Box<LimitSet>>,
 }
 
 /// What one stage made of it.

@@ -12,7 +12,8 @@ use crate::admin::view::HoldDirection;
 use crate::api::policy::Mode;
 use crate::cli::jsonpath::JsonPath;
 use crate::cli::simulate::WorkloadArgs;
-use crate::units::Duration;
+use crate::history::Since;
+use crate::units::{Duration, Timestamp};
 
 /// `docktorctl`: the client.
 #[derive(Debug, Parser)]
@@ -48,7 +49,7 @@ pub struct Global {
     /// Read this policy folder, not the controller; with --socket or --server: if that cannot be reached
     #[arg(long, global = true, value_name = "DIR")]
     pub policies: Option<PathBuf>,
-    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE; for `simulate` table, json, jsonl or svg
+    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE; for `simulate` table, json, jsonl or svg; for `history` also jsonl
     #[arg(
         short,
         long,
@@ -74,7 +75,7 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Tell why a policy has the replicas it has
+    /// Tell why a policy has the replicas it has, and what would change that
     Explain {
         /// Which policy
         name: String,
@@ -90,6 +91,8 @@ pub enum Command {
     },
     /// Try a policy on a trace, without a controller
     Simulate(SimulateArgs),
+    /// Show what was decided for a policy, as far back as its history reaches
+    History(HistoryArgs),
     /// Keep the replicas of a policy for a while
     Hold(HoldArgs),
     /// End a hold, and try again where docktor stopped trying
@@ -145,12 +148,18 @@ pub struct SelectorText {
 pub struct SimulateArgs {
     /// Which policy of the file, where it has several
     pub name: Option<String>,
-    /// The policy's file; `-` reads standard input
-    #[arg(short, long, value_name = "POLICY")]
-    pub file: PathBuf,
+    /// The policy's file; `-` reads standard input. With --from-history, by default the running policy
+    #[arg(short, long, value_name = "POLICY", required_unless_present = "from_history")]
+    pub file: Option<PathBuf>,
     /// What was observed, as CSV or JSON Lines; `-` reads standard input
-    #[arg(long, value_name = "TRACE")]
-    pub trace: PathBuf,
+    #[arg(long, value_name = "TRACE", required_unless_present = "from_history")]
+    pub trace: Option<PathBuf>,
+    /// The stored past in place of a trace.
+    #[command(flatten)]
+    pub past: PastArgs,
+    /// Tell the decision at the row with this `at` as a story, in place of all decisions
+    #[arg(long, value_name = "AT", value_parser = crate::cli::simulate::moment, allow_negative_numbers = true)]
+    pub explain: Option<Timestamp>,
     /// Sum it up at the end: replica-hours, seconds under- and over-provisioned, actions, flaps; `only` leaves the
     /// decisions out
     #[arg(long, value_name = "only", num_args = 0..=1, require_equals = true, default_missing_value = "also")]
@@ -171,6 +180,36 @@ pub enum ReportChoice {
     /// Without them
     Only,
 }
+
+/// The stored past of a policy as a trace.
+#[derive(Debug, Clone, Args)]
+pub struct PastArgs {
+    /// What the controller has stored of this policy, in place of a trace
+    #[arg(long, value_name = "POLICY", conflicts_with = "trace")]
+    pub from_history: Option<String>,
+    /// From when on: a length of time ago, as in 7d, or a moment
+    #[arg(long, value_name = "TIME", default_value_t = Since::Ago(A_DAY), requires = "from_history", conflicts_with = "trace")]
+    pub since: Since,
+    /// Read history.db in this state folder, and ask no controller for it
+    #[arg(long, value_name = "DIR", requires = "from_history", conflicts_with = "trace")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Clone, Args)]
+pub struct HistoryArgs {
+    /// Which policy
+    pub name: String,
+    /// From when on: a length of time ago, as in 1h, or a moment
+    #[arg(long, value_name = "TIME", default_value_t = Since::Ago(A_DAY))]
+    pub since: Since,
+    /// Read history.db in this state folder, without a controller
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// How far back is looked where nobody says.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// Arguments of `hold`.
 #[derive(Debug, Clone, Args)]

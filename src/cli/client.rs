@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use axum::http::{Method, Request, Response, Uri};
+use axum::http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -206,6 +206,15 @@ impl Client {
         Ok(Messages { at: self.name(), body: response.into_body(), unread: Vec::new() })
     }
 
+    /// The body at `path` as it comes.
+    ///
+    /// # Errors
+    /// The controller's problem, or why there is no answer.
+    pub async fn stream(&self, path: &str) -> Result<Streamed, ClientError> {
+        let (head, body) = self.answer(Method::GET, path, Bytes::new()).await?.into_parts();
+        Ok(Streamed { at: self.name(), headers: head.headers, body })
+    }
+
     async fn answer(
         &self,
         method: Method,
@@ -274,6 +283,41 @@ impl Client {
                 Err(source) => ClientError::Strange { at: self.name(), status, source },
             },
             Err(error) => error,
+        }
+    }
+}
+
+/// A body that comes piece by piece.
+#[derive(Debug)]
+pub struct Streamed {
+    at: String,
+    headers: HeaderMap,
+    body: Incoming,
+}
+
+impl Streamed {
+    /// What a header says, where it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// When the connection breaks, or nothing comes for too long.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        loop {
+            let frame = timeout(ANSWER_DEADLINE, self.body.frame()).await;
+            match frame.map_err(|_| ClientError::Silent { at: self.at.clone() })? {
+                None => return Ok(None),
+                Some(Err(source)) => return Err(ClientError::Broken { at: self.at.clone(), source }),
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
         }
     }
 }

@@ -1,11 +1,13 @@
-//! `explain`: a decision's trail, told as a story. Nothing here reasons again; every line is the controller's.
+//! `explain`: the present decision, told as a story. Nothing here reasons again; every line is the controller's.
+//! Without a controller, the last decision that the status file tells of, and what the policy's text asks for.
 
 use super::args::{Global, bare_name};
 use super::exit::{Exit, Failure};
+use super::offline;
 use super::origin::Origin;
 use super::output::{Format, Output, Table, age, unsupported};
+use crate::admin::story::{self, outcome, trail_line};
 use crate::admin::view::{DecisionView, List, PolicyView, word};
-use crate::api::status::{Action, DecisionRecord, TrailLine};
 use crate::clock::Clock;
 use crate::units::Timestamp;
 
@@ -20,29 +22,44 @@ pub async fn run(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let name = bare_name(name);
-    let view = Origin::find(global).await?.policy(name).await?;
-    let view = view.ok_or_else(|| {
+    let origin = Origin::find(global).await?;
+    let view = origin.policy(name).await?.ok_or_else(|| {
         Failure::say(
             Exit::NothingFound,
             format!("there is no policy `{name}`; see `docktorctl get policies`"),
         )
     })?;
-    let decisions = decisions(&view);
-    let recent = &decisions[decisions.len().saturating_sub(tail.unwrap_or(usize::MAX))..];
-    match (&global.output, tail) {
-        (Format::Table, Some(_)) if !recent.is_empty() => output.lines(table(recent)),
-        (Format::Table, Some(_)) => Err(Failure::say(Exit::NothingFound, "no decision yet")),
-        (Format::Table, None) => tell(&view, Clock::system().now(), output),
-        (Format::Wide | Format::Name, _) => Err(unsupported("explain", "a story, json, yaml and jsonpath")),
-        (format, Some(_)) => {
-            output.structured(format, &List::of(recent.iter().collect::<Vec<_>>())).map(drop)
+    if let Some(tail) = tail {
+        return last(&view, tail, &global.output, output);
+    }
+    let explanation = origin.explanation(name).await?;
+    match (&global.output, explanation) {
+        (Format::Table, Some(it)) => output.lines(story::story(&it, Clock::system().now())),
+        (Format::Table, None) => {
+            let now = Clock::system().now();
+            tell(&view, now, output)?;
+            output.lines(offline::needs(&origin, &view, now))
         }
+        (Format::Wide | Format::Name, _) => Err(unsupported("explain", "a story, json, yaml and jsonpath")),
+        (format, Some(it)) => output.structured(format, &it).map(drop),
         (format, None) => match view.status.last_decision {
             Some(decision) => {
                 output.structured(format, &DecisionView { policy: name.to_owned(), decision }).map(drop)
             }
             None => Err(Failure::say(Exit::NothingFound, "no decision yet")),
         },
+    }
+}
+
+/// The last decisions in short.
+fn last(view: &PolicyView, count: usize, format: &Format, output: &mut Output) -> Result<(), Failure> {
+    let decisions = decisions(view);
+    let recent = &decisions[decisions.len().saturating_sub(count)..];
+    match format {
+        Format::Table if !recent.is_empty() => output.lines(table(recent)),
+        Format::Table => Err(Failure::say(Exit::NothingFound, "no decision yet")),
+        Format::Wide | Format::Name => Err(unsupported("explain --tail", "a table, json, yaml and jsonpath")),
+        format => output.structured(format, &List::of(recent.iter().collect::<Vec<_>>())).map(drop),
     }
 }
 
@@ -87,7 +104,7 @@ fn tell(view: &PolicyView, now: Timestamp, output: &mut Output) -> Result<(), Fa
     output.line("")?;
     let mut before = decision.from;
     for line in &decision.trail {
-        output.line(trail_line(line, before))?;
+        output.line(format!("  {}", trail_line(line, before)))?;
         before = line.replicas.unwrap_or(before);
     }
     if !decision.trail.is_empty() {
@@ -99,25 +116,6 @@ fn tell(view: &PolicyView, now: Timestamp, output: &mut Output) -> Result<(), Fa
     }
     output.line(present(view, now))?;
     Ok(())
-}
-
-fn outcome(decision: &DecisionRecord) -> String {
-    let DecisionRecord { action, from, to, .. } = decision;
-    match action {
-        Action::None => format!("stay at {}", replicas(*from)),
-        Action::ScaleUp => format!("scale up from {from} to {}", replicas(*to)),
-        Action::ScaleDown => format!("scale down from {from} to {}", replicas(*to)),
-    }
-}
-
-fn trail_line(line: &TrailLine, before: u32) -> String {
-    let stage = word(&line.stage);
-    let number = match line.replicas {
-        Some(after) if after != before => format!("{before}→{after}"),
-        Some(after) => after.to_string(),
-        None => String::new(),
-    };
-    format!("  {stage:<10} {number:>7}  {}", line.message)
 }
 
 /// How it stands now.
@@ -140,10 +138,6 @@ fn present(view: &PolicyView, now: Timestamp) -> String {
         sentences.push(format!("held by {} until {}", hold.by, clock_time(hold.until)));
     }
     format!("{}.", sentences.join("; "))
-}
-
-fn replicas(count: u32) -> String {
-    if count == 1 { "1 replica".to_owned() } else { format!("{count} replicas") }
 }
 
 /// A moment to the second.

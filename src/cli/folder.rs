@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::exit::{Exit, Failure};
 use crate::admin::view::{PolicyView, Signal, ViewMetadata};
-use crate::api::effective::effective_policy;
+use crate::api::effective::{Spec, built_in, effective_policy};
 use crate::api::policy::{Mode, PolicySpec, ScalingPolicy};
 use crate::api::read::{self, Parsed};
 use crate::api::status::{Phase, ScalingPolicyStatus, SourceRef, Status};
@@ -25,6 +25,7 @@ const MAX_DEPTH: usize = 16;
 pub struct Folder {
     /// By name.
     pub policies: Vec<PolicyView>,
+    profiles: BTreeMap<String, PolicySpec>,
 }
 
 impl Folder {
@@ -56,15 +57,28 @@ impl Folder {
             policy.effective = policy.spec.as_ref().and_then(|it| effective(it, &profiles));
         }
         policies.sort_by(|left, right| left.metadata.name.cmp(&right.metadata.name));
-        Ok(Self { policies })
+        Ok(Self { policies, profiles })
+    }
+
+    /// The compiled spec of one of its policies; `None` where it cannot be read or its profile is not known.
+    #[must_use]
+    pub fn spec(&self, policy: &PolicyView) -> Option<Spec> {
+        let written = policy.spec.as_ref()?;
+        let profile = written.profile.as_ref().map(|it| profile(it, &self.profiles));
+        Spec::effective(written, profile.map_or(Some(None), |it| it.map(Some))?.as_ref()).ok()
     }
 }
 
-/// The spec with profile and defaults laid under it; `None` where its profile is not in the folder.
+/// The profile of that name: of the folder, or built in.
+fn profile(name: &str, profiles: &BTreeMap<String, PolicySpec>) -> Option<PolicySpec> {
+    profiles.get(name).cloned().or_else(|| built_in(name))
+}
+
+/// The spec with profile and defaults laid under it; `None` where its profile is not known.
 fn effective(spec: &PolicySpec, profiles: &BTreeMap<String, PolicySpec>) -> Option<PolicySpec> {
     match &spec.profile {
         None => Some(effective_policy(spec, None)),
-        Some(name) => profiles.get(name).map(|it| effective_policy(spec, Some(it))),
+        Some(name) => profile(name, profiles).map(|it| effective_policy(spec, Some(&it))),
     }
 }
 

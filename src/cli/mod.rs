@@ -10,7 +10,9 @@ pub mod exit;
 mod explain;
 mod folder;
 mod get;
+mod history;
 mod jsonpath;
+mod offline;
 mod order;
 mod origin;
 pub mod output;
@@ -58,7 +60,8 @@ async fn execute(arguments: &Docktorctl, output: &mut Output) -> Result<(), Fail
         Command::Describe { kind, names } => describe::run(kind, names, global, output).await,
         Command::Explain { name, tail } => explain::run(name, *tail, global, output).await,
         Command::Validate { paths } => validate::run(paths, &global.output, output),
-        Command::Simulate(args) => simulate::run(args, global, output),
+        Command::Simulate(args) => simulate::run(args, global, output).await,
+        Command::History(args) => history::run(args, global, output).await,
         Command::Hold(args) => order::hold(args, global, output).await,
         Command::Resume(args) => order::resume(args, global, output).await,
         Command::Mode { name, mode } => order::mode(name, *mode, global, output).await,

@@ -4,6 +4,7 @@ use super::args::{Global, SelectorText};
 use super::client::{Client, ClientError, Endpoint, segment};
 use super::exit::{Exit, Failure};
 use super::folder::Folder;
+use crate::admin::explanation::Explanation;
 use crate::admin::view::{List, PolicyView};
 use crate::places::Places;
 
@@ -135,6 +136,19 @@ impl Origin {
                     Err(error) => Err(error.into()),
                 }
             }
+        }
+    }
+
+    /// The explanation of that policy's present decision; only a controller has one.
+    ///
+    /// # Errors
+    /// When the controller does not answer.
+    pub async fn explanation(&self, name: &str) -> Result<Option<Explanation>, Failure> {
+        let Self::Controller(client) = self else { return Ok(None) };
+        match client.get(&format!("/api/v1/policies/{}/explain", segment(name))).await {
+            Ok(explanation) => Ok(Some(explanation)),
+            Err(error) if error.exit() == Exit::NothingFound => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 }

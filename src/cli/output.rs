@@ -31,7 +31,7 @@ pub enum Format {
     Name,
     /// What a template picks.
     JsonPath(JsonPath),
-    /// JSON, one object a line; of `simulate` alone.
+    /// JSON, one object a line; of `simulate` and `history` alone.
     JsonLines,
     /// A picture; of `simulate` alone.
     Svg,
@@ -42,7 +42,7 @@ pub enum Format {
 pub enum FormatError {
     /// There is no such format.
     #[error(
-        "the formats are table, wide, json, yaml, name and jsonpath=TEMPLATE; of `simulate` also jsonl and svg"
+        "the formats are table, wide, json, yaml, name and jsonpath=TEMPLATE; of `simulate` also jsonl and svg, of `history` also jsonl"
     )]
     Unknown,
     /// The template is wrong.

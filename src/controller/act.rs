@@ -17,7 +17,7 @@ use crate::actuators::{Actuator, ActuatorError, Afterwards, Obstacle};
 use crate::api::condition::Reason;
 use crate::model::change::{ChangeId, Intent};
 use crate::model::decision::Decision;
-use crate::model::memory::Trust;
+use crate::model::memory::{Memory, Trust};
 use crate::model::observation::{Replica, ReplicaId, ReplicaPhase, Snapshot};
 use crate::telemetry::chain;
 use crate::telemetry::event::Event;
@@ -55,6 +55,20 @@ enum Kind {
 struct Marks {
     last_up: Option<Timestamp>,
     last_action: Option<Timestamp>,
+}
+
+impl Marks {
+    fn of(memory: &Memory) -> Self {
+        Self { last_up: memory.last_up, last_action: memory.last_action }
+    }
+}
+
+/// A change whose intent is on disk, about to be carried out.
+struct Intended<'a> {
+    intent: &'a Intent,
+    /// Cooldowns as they were before it.
+    before: Marks,
+    at: Timestamp,
 }
 
 impl Running {
@@ -192,6 +206,7 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
         if policy.running.iter().any(|it| it.change == intent.id) {
             continue;
         }
+        let intended = Intended { intent: &intent, before: Marks::of(&policy.durable.memory), at: now };
         if intent.retire.is_empty() {
             let missing = missing(&intent, snapshot);
             let wanted = missing.min(bound.spec.bounds.max().saturating_sub(current));
@@ -201,10 +216,10 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
                 policy.durable.memory.desired = Some(current);
             }
             if wanted > 0 {
-                grow(parts, policy, bound, &intent, wanted, now);
+                grow(parts, policy, bound, &intended, wanted);
             }
         } else {
-            retire(parts, policy, bound, &intent, Kind::Retire, now);
+            retire(parts, policy, bound, &intended, Kind::Retire);
         }
     }
 }
@@ -289,8 +304,8 @@ pub async fn begin(
         let message = format!("nothing is done, as it could not be written down first: {error}");
         return Err(Obstacle { reason: Reason::ActionFailed, message });
     }
-    let marks = Marks { last_up: before.memory.last_up, last_action: before.memory.last_action };
     for intent in &intents {
+        let intended = Intended { intent, before: Marks::of(&before.memory), at: now };
         parts.events.emit(&Event::ActionStarted {
             policy: policy.key().clone(),
             change: intent.id.clone(),
@@ -298,14 +313,11 @@ pub async fn begin(
             to: intent.to,
         });
         if intent.retire.is_empty() {
-            grow(parts, policy, bound, intent, decision.grow_by(), now);
+            grow(parts, policy, bound, &intended, decision.grow_by());
         } else {
             let rollback = intent.retire == decision.rollback;
             let kind = if rollback { Kind::Rollback } else { Kind::Retire };
-            retire(parts, policy, bound, intent, kind, now);
-        }
-        if let Some(running) = policy.running.last_mut() {
-            running.before = marks;
+            retire(parts, policy, bound, &intended, kind);
         }
     }
     Ok(())
@@ -324,20 +336,21 @@ fn rollback_intent(decision: &Decision, id: ChangeId) -> Intent {
     }
 }
 
-fn grow(parts: &Parts, policy: &mut Policy, bound: &Bound, intent: &Intent, count: u32, now: Timestamp) {
+fn grow(parts: &Parts, policy: &mut Policy, bound: &Bound, intended: &Intended<'_>, count: u32) {
     let (actuator, growth) = (Arc::clone(&bound.actuator), Arc::clone(&parts.growth));
-    let (key, change) = (policy.key().clone(), intent.id.clone());
+    let (key, change) = (policy.key().clone(), intended.intent.id.clone());
     let job = async move {
         // The semaphore is never closed.
         let _turn = growth.acquire().await;
         actuator.grow(&key, &change, count).await.map(drop)
     };
-    start(parts, policy, intent, Kind::Grow, job.boxed(), now);
+    start(parts, policy, intended, Kind::Grow, job.boxed());
 }
 
-fn retire(parts: &Parts, policy: &mut Policy, bound: &Bound, intent: &Intent, kind: Kind, now: Timestamp) {
-    let job = stop_all(Arc::clone(&bound.actuator), intent.retire.clone(), intent.kept().cloned());
-    start(parts, policy, intent, kind, job.boxed(), now);
+fn retire(parts: &Parts, policy: &mut Policy, bound: &Bound, intended: &Intended<'_>, kind: Kind) {
+    let Intent { retire, .. } = intended.intent;
+    let job = stop_all(Arc::clone(&bound.actuator), retire.clone(), intended.intent.kept().cloned());
+    start(parts, policy, intended, kind, job.boxed());
 }
 
 async fn stop_all(
@@ -358,10 +371,9 @@ async fn stop_all(
 fn start(
     parts: &Parts,
     policy: &mut Policy,
-    intent: &Intent,
+    intended: &Intended<'_>,
     kind: Kind,
     job: BoxFuture<'static, Result<(), ActuatorError>>,
-    now: Timestamp,
 ) {
     let (tell, outcome) = oneshot::channel();
     let (wakes, key) = (parts.wakes.clone(), policy.key().clone());
@@ -370,13 +382,11 @@ fn start(
         let _ = tell.send(job.await);
         let _ = wakes.send(Wake::Policy(key)).await;
     });
-    let memory = &policy.durable.memory;
-    let before = Marks { last_up: memory.last_up, last_action: memory.last_action };
     policy.running.push(Running {
-        change: intent.id.clone(),
+        change: intended.intent.id.clone(),
         kind,
-        started: now,
-        before,
+        started: intended.at,
+        before: intended.before,
         outcome,
         abort: task.abort_handle(),
     });

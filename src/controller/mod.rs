@@ -7,6 +7,7 @@
 pub mod act;
 pub mod backoff;
 pub mod bind;
+pub mod forecast;
 pub mod observe;
 pub mod queue;
 pub mod reconcile;

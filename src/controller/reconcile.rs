@@ -10,16 +10,18 @@ use tracing::Instrument;
 
 use super::act;
 use super::bind::{Actuators, Binding, Bound};
+use super::forecast::Forecasts;
 use super::observe::{self, Usage};
-use super::record;
+use super::record::{self, Pass};
 use super::state::{Durable, Policy};
 use super::{Wake, backoff};
 use crate::actuators::{Observed, Obstacle};
 use crate::admin::Admin;
 use crate::api::policy::Mode;
-use crate::api::status::Status;
+use crate::api::status::{Action, Status};
 use crate::clock::Clock;
 use crate::decide::{Constraints, decide};
+use crate::history::Recorder;
 use crate::model::change::ChangeId;
 use crate::model::decision::Decision;
 use crate::model::key::PolicyKey;
@@ -46,6 +48,8 @@ pub struct Parts {
     pub sidecars: Arc<Sidecars>,
     /// The file that stops every action.
     pub stop: StopFile,
+    /// Takes what passes leave to the past.
+    pub history: Recorder,
     /// What screens see.
     pub admin: Admin,
     /// Log, metrics and event list.
@@ -56,6 +60,8 @@ pub struct Parts {
     pub growth: Arc<Semaphore>,
     /// How the end of an action wakes its policy.
     pub wakes: mpsc::Sender<Wake>,
+    /// What forecasts share.
+    pub forecasts: Forecasts,
     /// Makes ids of changes unique within a millisecond.
     pub changes: AtomicU64,
 }
@@ -92,8 +98,11 @@ impl Parts {
             Ok(mut seen) => {
                 policy.failed_looks = 0;
                 let replicas = std::mem::take(&mut seen.replicas);
-                let snapshot =
+                let mut snapshot =
                     observe::snapshot(&*self.usage, policy.key(), &bound.spec, replicas, evaluation, now);
+                if let Some(foresight) = &mut policy.foresight {
+                    snapshot.forecast = Some(foresight.look().await);
+                }
                 act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
                 (snapshot, self.constraints(policy, seen, bound.spec.bounds.max(), now))
@@ -109,16 +118,22 @@ impl Parts {
 
         let held = policy.durable.memory.hold.is_some();
         let decision = decide(&bound.spec, &mut policy.durable.memory, &snapshot, &constraints, now);
+        if evaluation && let Some(foresight) = &mut policy.foresight {
+            foresight.evaluated(&policy.entry.key, &bound.spec, &decision, &self.forecasts);
+        }
         if held && policy.durable.memory.hold.is_none() {
             self.events.emit(&Event::HoldEnded { policy: policy.key().clone() });
         }
-        if decision.wants_action()
-            && policy.recovered
-            && let Err(obstacle) = act::begin(self, policy, &bound, &decision, now).await
-        {
-            policy.obstacle = Some(obstacle);
+        let mut acted = false;
+        if decision.wants_action() && policy.recovered {
+            match act::begin(self, policy, &bound, &decision, now).await {
+                Ok(()) => acted = decision.act && decision.action != Action::None,
+                Err(obstacle) => policy.obstacle = Some(obstacle),
+            }
         }
-        record::decided(self, policy, &decision, evaluation).await;
+        let pass = Pass { spec: &bound.spec, snapshot: &snapshot, decision: &decision, evaluation, acted };
+        record::decided(self, policy, pass).await;
+        record::explained(self, policy, &bound.spec, &snapshot, &constraints, &decision);
         Some(self.next(policy, &decision, &constraints, now))
     }
 

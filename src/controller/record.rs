@@ -4,21 +4,46 @@ use super::bind::{Binding, profile};
 use super::reconcile::Parts;
 use super::state::{KEPT_DECISIONS, Policy};
 use super::transitions;
+use crate::admin::explanation::Explanation;
 use crate::admin::view::{PolicyView, Signal, ViewMetadata};
 use crate::api::API_VERSION;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
-use crate::api::effective::effective_policy;
+use crate::api::effective::{Spec, effective_policy};
 use crate::api::policy::Mode;
 use crate::api::status::{Action, DecisionRecord, Phase, ReplicaCounts, Status};
+use crate::decide::Constraints;
+use crate::decide::outlook::Present;
+use crate::history::Entry;
+use crate::history::entry::{self, Decided};
 use crate::model::decision::{Decision, Finding};
 use crate::model::memory::Trust;
+use crate::model::observation::Snapshot;
 use crate::telemetry::event::Event;
 use crate::telemetry::metrics::PolicyInfo;
 use crate::units::Timestamp;
 
+/// What a pass saw and did.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    /// What it decided by.
+    pub spec: &'a Spec,
+    /// What it saw.
+    pub snapshot: &'a Snapshot,
+    /// What it decided.
+    pub decision: &'a Decision,
+    /// It was an evaluation on the policy's interval.
+    pub evaluation: bool,
+    /// The decision's action was begun.
+    pub acted: bool,
+}
+
 /// A pass that decided.
-pub async fn decided(parts: &Parts, policy: &mut Policy, decision: &Decision, evaluation: bool) {
-    keep_decision(policy, decision);
+pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) {
+    let Pass { decision, evaluation, .. } = pass;
+    let news = keep_decision(policy, decision);
+    if parts.history.is_on() {
+        remember(parts, policy, pass, news);
+    }
     let findings = findings(policy, decision);
     let phase = phase(policy, &findings);
     let counts = ReplicaCounts {
@@ -47,6 +72,29 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, decision: &Decision, ev
     publish(parts, policy, status, findings, Some(decision), decision.at).await;
 }
 
+/// What a person may ask about the decision, as it stands once it was carried out and recorded.
+pub fn explained(
+    parts: &Parts,
+    policy: &Policy,
+    spec: &Spec,
+    snapshot: &Snapshot,
+    constraints: &Constraints,
+    decision: &Decision,
+) {
+    let present = Present {
+        spec,
+        memory: &policy.durable.memory,
+        snapshot,
+        constraints,
+        decision,
+        next_evaluation: policy.next_evaluation,
+    };
+    let phase = phase(policy, &findings(policy, decision));
+    let last = last_decision(policy).filter(|it| it.action != Action::None).cloned();
+    let explanation = Explanation::of(policy.key().as_str(), phase, &present, last);
+    parts.admin.explain(policy.key(), Some(explanation));
+}
+
 /// A pass over a policy that is not controlled: invalid, refused, or switched off.
 pub async fn idle(parts: &Parts, policy: &mut Policy) {
     let (phase, ready) = match &policy.binding {
@@ -56,6 +104,7 @@ pub async fn idle(parts: &Parts, policy: &mut Policy) {
     };
     let findings = vec![finding(ConditionType::Ready, ConditionStatus::False, ready.0, ready.1)];
     let status = bare(policy, phase);
+    parts.admin.explain(policy.key(), None);
     publish(parts, policy, status, findings, None, parts.clock.now()).await;
 }
 
@@ -86,27 +135,54 @@ async fn publish(
     parts.admin.publish(view(policy, status));
 }
 
+/// Hands what the pass saw to history, and its decision where that is news. A target that could not be seen gives
+/// no values.
+fn remember(parts: &Parts, policy: &Policy, pass: Pass<'_>, news: News) {
+    let Pass { spec, snapshot, decision, acted, .. } = pass;
+    let samples = match snapshot.evaluation {
+        true => entry::samples(spec, snapshot, decision),
+        false => Vec::new(),
+    };
+    let decided = || Box::new(Decided { record: decision.record(), mode: policy.mode(), acted });
+    let decision = (news == News::Yes).then(decided);
+    if samples.is_empty() && decision.is_none() {
+        return;
+    }
+    let (generation, at) = (policy.entry.generation, pass.decision.at);
+    parts.history.record(Entry { policy: policy.key().clone(), generation, at, samples, decision });
+}
+
+/// Does a decision say anything that the one before did not?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    Yes,
+    No,
+}
+
 /// Decisions that changed something or were kept from it stay. One kept by the same thing as the one before is
 /// no news, whatever its values; of several kept in a row, the last stays.
-fn keep_decision(policy: &mut Policy, decision: &Decision) {
+fn keep_decision(policy: &mut Policy, decision: &Decision) -> News {
     let decisions = &mut policy.durable.decisions;
     let kept = decision.action == Action::None;
     match decisions.back_mut() {
-        Some(_) if kept && decision.limited_by.is_none() => {}
+        Some(_) if kept && decision.limited_by.is_none() => return News::No,
         // In mode `Observe` the same is decided again and again.
         Some(last) if !kept && !decision.act && (last.from, last.to) == (decision.from, decision.desired) => {
+            return News::No;
         }
         Some(last) if kept && last.action == Action::None => {
             let limited_by = decision.limited_by.map(|it| it.to_string());
-            if last.from != decision.from || last.limited_by != limited_by {
-                *last = decision.record();
+            if last.from == decision.from && last.limited_by == limited_by {
+                return News::No;
             }
+            *last = decision.record();
         }
         _ => decisions.push_back(decision.record()),
     }
     while decisions.len() > KEPT_DECISIONS {
         decisions.pop_front();
     }
+    News::Yes
 }
 
 /// The last one that changed something; before there is one, the last that was kept.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::Running;
 use super::bind::{Binding, bind};
+use super::forecast::Foresight;
 use super::reconcile::Parts;
 use crate::actuators::{ActuatorError, Obstacle};
 use crate::admin::order::{AdminError, Order};
@@ -74,6 +75,8 @@ pub struct Policy {
     pub evaluated: bool,
     /// When the next evaluation is due.
     pub next_evaluation: Option<Timestamp>,
+    /// The forecast, where the text asks for one.
+    pub foresight: Option<Foresight>,
 }
 
 impl Policy {
@@ -97,6 +100,7 @@ impl Policy {
             stopped: false,
             evaluated: false,
             next_evaluation: None,
+            foresight: None,
         };
         policy.settle_in();
         policy
@@ -121,8 +125,10 @@ impl Policy {
             let hold = self.durable.memory.hold.take();
             self.durable.memory = Memory { hold, ..Memory::default() };
             self.next_evaluation = None;
+            self.foresight = None;
         }
         self.durable.target = Some(target);
+        self.foresight = Foresight::of(&bound.spec, self.foresight.take());
         self.retry_at = None;
         self.obstacle = None;
         self.failures = 0;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::history::Retention;
 use crate::places::Places;
 use crate::telemetry::LogFormat;
 use crate::units::Duration;
@@ -117,6 +118,9 @@ pub struct RunArgs {
     /// Look at the policy folder this often too, where file notifications do not arrive (network file systems)
     #[arg(long, env = "DOCKTOR_POLL", value_name = "DURATION")]
     pub poll: Option<Duration>,
+    /// Keep single samples this long (five-minute means stay 15 days), or `none` for no history at all
+    #[arg(long, env = "DOCKTOR_HISTORY_RETENTION", value_name = "DURATION", default_value_t)]
+    pub history_retention: Retention,
 }
 
 /// Address of the HTTP server.
@@ -151,6 +155,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// How often to look at the policy folder besides notifications.
     pub poll: Option<Duration>,
+    /// How long single samples are kept.
+    pub history_retention: Retention,
 }
 
 impl Config {
@@ -168,6 +174,7 @@ impl Config {
             token_file: args.token_file,
             log_format: args.log_format,
             poll: args.poll,
+            history_retention: args.history_retention,
         }
     }
 
@@ -236,6 +243,7 @@ mod tests {
         assert_eq!(config.policies, PathBuf::from("/etc/docktor/policies"));
         assert_eq!(config.listen, Listen::At("127.0.0.1:9787".to_owned()));
         assert_eq!((config.docker, config.status_dir, config.poll), (None, None, None));
+        assert_eq!(config.history_retention.to_string(), "1d");
     }
 
     #[test]

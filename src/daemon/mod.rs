@@ -16,8 +16,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::Admin;
 use crate::clock::Clock;
+use crate::controller::forecast::Forecasts;
 use crate::controller::reconcile::Parts;
 use crate::controller::{CONCURRENT_GROWTH, Controller};
+use crate::history;
 use crate::http::Services;
 use crate::http::access::Token;
 use crate::http::server::{SocketServer, TcpServer};
@@ -69,7 +71,8 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
     sidecars.sweep(&store.catalog().files.keys().cloned().collect());
 
     let (wakes, waking) = mpsc::channel(MAX_WAITING_WAKES);
-    let (admin, orders) = Admin::new();
+    let (history, archive) = history::start(&config.state_dir, config.history_retention, &metrics);
+    let (admin, orders) = Admin::with_history(archive.clone());
     let tasks = TaskTracker::new();
     let engines = Engines::new(config.docker.as_deref(), clock, &metrics)?;
     engines.introduce(&mut store, config.docker.as_deref()).await;
@@ -89,11 +92,13 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         memories: Arc::new(memories),
         sidecars: Arc::new(sidecars),
         stop: store.stop_file().clone(),
+        history: history.clone(),
         admin,
         events,
         metrics,
         growth: Arc::new(Semaphore::new(CONCURRENT_GROWTH)),
         wakes,
+        forecasts: Forecasts::new(Arc::new(archive)),
         changes: AtomicU64::new(0),
     };
     let watcher = Watcher::new(config.poll);
@@ -102,6 +107,8 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
     stop.cancel();
     tasks.close();
     shutdown::within_grace(tasks.wait()).await;
+    // An error here is a panic of the recorder, which has nothing more to write then.
+    let _ = tokio::task::spawn_blocking(move || history.close()).await;
     Ok(())
 }
 

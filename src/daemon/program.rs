@@ -79,6 +79,7 @@ pub fn flags(config: &Config) -> Vec<OsString> {
     let mut flags: Vec<OsString> = vec!["--listen".into(), config.listen.to_string().into()];
     let mut add = |flag: &str, value: OsString| flags.extend([flag.into(), value]);
     add("--log-format", format.into());
+    add("--history-retention", config.history_retention.to_string().into());
     add("--policies", config.policies.clone().into());
     add("--state-dir", config.state_dir.clone().into());
     add("--socket", config.socket.clone().into());
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn the_flags_of_a_configuration_mean_the_same_configuration() {
         let words = "docktor run --policies p --state-dir s --socket k --listen none --docker d --status-dir t \
-                     --secrets-dir e --token-file f --log-format json --poll 5s";
+                     --secrets-dir e --token-file f --log-format json --poll 5s --history-retention 36h";
         let parse = |words: Vec<OsString>| {
             let Command::Run(args) = Docktor::try_parse_from(words).unwrap().command else {
                 panic!("not run")

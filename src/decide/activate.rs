@@ -83,6 +83,17 @@ pub fn activate(
     }
 }
 
+/// The gate with the floor of a forecast under it: what is to come wakes a workload, and keeps it from rest.
+#[must_use]
+pub fn above_floor(gate: Gate, recommended: u32, floor: u32, min: u32) -> Gate {
+    match gate {
+        Gate::Stay(at_rest) if floor > at_rest => Gate::Wake(floor.max(min)),
+        Gate::Wake(replicas) => Gate::Wake(replicas.max(floor)),
+        Gate::Rest(at_rest, _) if floor > at_rest => Gate::Pass(recommended.max(floor)),
+        Gate::Pass(_) | Gate::Rest(..) | Gate::Stay(_) => gate,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +129,24 @@ mod tests {
         assert_eq!(at(0, 3, Activity::Unknown, Some(0)), Gate::Pass(1));
         assert_eq!(at(0, 0, Activity::Unknown, Some(0)), Gate::Stay(0));
         assert_eq!(at(6, 0, Activity::Unknown, Some(0)), Gate::Wake(6), "but a fallback is obeyed");
+    }
+
+    #[test]
+    fn what_is_to_come_wakes_a_workload_and_keeps_it_from_rest() {
+        let rest = Gate::Rest(0, IDLE.after);
+        for (gate, floor, wanted) in [
+            (Gate::Stay(0), 0, Gate::Stay(0)),
+            (Gate::Stay(0), 1, Gate::Wake(2)),
+            (Gate::Stay(0), 5, Gate::Wake(5)),
+            (Gate::Wake(2), 5, Gate::Wake(5)),
+            (Gate::Wake(2), 1, Gate::Wake(2)),
+            (rest, 0, rest),
+            (rest, 3, Gate::Pass(4)),
+            (rest, 6, Gate::Pass(6)),
+            (Gate::Pass(3), 6, Gate::Pass(3)),
+        ] {
+            assert_eq!(above_floor(gate, 4, floor, 2), wanted, "{gate:?} {floor}");
+        }
     }
 
     #[test]

@@ -1,19 +1,24 @@
 //! A decision in the making: what each stage does to it, and the line that the stage leaves.
 //! The stages themselves are functions of plain values, in files of their own.
 
+use std::cmp::Ordering;
+
 use super::activate::{self, Activity, Gate, Resting, Work};
 use super::bound::{self, ScheduledBounds};
 use super::combine::{self, Shrinking};
 use super::drift::Drift;
 use super::observe::Reading;
-use super::recommend::{Proposal, Recommendations};
+use super::recommend::{Proposal, Recommendations, Way};
+use super::size::{self, Sized};
 use super::stabilize::{self, Window};
 use super::verify::{Followed, earlier};
-use super::{Constraints, fallback, gate, limit, schedule, victims};
+use super::{Constraints, fallback, gate, limit, order, schedule, victims};
 use crate::api::behavior::{FallbackBehavior, Step};
 use crate::api::effective::{Name, Spec};
+use crate::api::policy::Order;
 use crate::api::status::{Action, NextAllowed, Stage};
-use crate::model::decision::{Decision, Drifted, Limitation, Line, Note, Sight, Why};
+use crate::model::decision::{Decision, Dimension, Drifted, Limitation, Line, Note, Resize, Sight, Why};
+use crate::model::forecast::Forecast;
 use crate::model::memory::{Memory, Purpose};
 use crate::model::observation::{ReplicaId, Snapshot};
 use crate::units::{Bounds, Timestamp};
@@ -39,6 +44,7 @@ pub(super) struct Draft {
     sight: Sight,
     fallback: bool,
     drifted: Option<Drifted>,
+    resize: Option<Box<Resize>>,
     schedules: Vec<Name>,
     rollback: Vec<ReplicaId>,
     retire: Vec<ReplicaId>,
@@ -64,6 +70,7 @@ impl Draft {
             sight: Sight::Full,
             fallback: false,
             drifted: None,
+            resize: None,
             schedules: Vec::new(),
             rollback: Vec::new(),
             retire: Vec::new(),
@@ -138,6 +145,37 @@ impl Draft {
         }
     }
 
+    pub(super) fn foresee(&mut self, spec: &Spec, found: &Recommendations, known: Option<&Forecast>) {
+        let Some(forecast) = &spec.forecast else { return };
+        if let Some(floor) = &found.floor {
+            if let Why::Forecast { value, .. } = floor.why {
+                self.metrics.push((forecast.shown.clone(), value));
+            }
+            self.say(Stage::Recommend, Some(floor.replicas), Note::Forecast(floor.why.clone()));
+        } else if let Some(Forecast::Learning { has, needs }) = known {
+            self.say(Stage::Recommend, None, Note::Learning { has: *has, needs: *needs });
+        }
+    }
+
+    /// Lays the forecast's floor under what `of` others want. Never lowers.
+    fn lay_floor(&mut self, floor: Option<&Proposal>, of: u32) {
+        let Some(floor) = floor.filter(|it| it.replicas > self.wanted) else { return };
+        self.recommended = self.recommended.max(floor.replicas);
+        if floor.replicas <= self.from {
+            return self.keep_back(
+                Stage::Combine,
+                floor.replicas,
+                Some(Limitation::Forecast(floor.replicas)),
+            );
+        }
+        self.wanted = floor.replicas;
+        self.why = floor.why.clone();
+        self.limited_by = None;
+        if of > 0 {
+            self.say(Stage::Combine, Some(floor.replicas), Note::Largest { of: of.saturating_add(1) });
+        }
+    }
+
     /// Fallback and combine: several recommendations become one.
     pub(super) fn combine(&mut self, spec: &Spec, found: &mut Recommendations) -> Shrinking {
         let blind = fallback::blind(spec, found);
@@ -161,7 +199,10 @@ impl Draft {
         };
         let of = u32::try_from(proposals.len()).unwrap_or(u32::MAX);
         let Some(largest) = combine::largest(&proposals).cloned() else {
-            self.say(Stage::Combine, Some(self.from), Note::NoOpinion);
+            if found.floor.as_ref().is_none_or(|it| it.replicas <= self.from) {
+                self.say(Stage::Combine, Some(self.from), Note::NoOpinion);
+            }
+            self.lay_floor(found.floor.as_ref(), of);
             return shrinking;
         };
         self.recommended = largest.replicas;
@@ -172,6 +213,7 @@ impl Draft {
         let (replicas, limitation) =
             combine::shrink(largest.replicas, self.from, shrinking, written_step(spec));
         self.keep_back(Stage::Combine, replicas, limitation);
+        self.lay_floor(found.floor.as_ref(), of);
         shrinking
     }
 
@@ -192,15 +234,20 @@ impl Draft {
         }
         let first_seen = memory.first_seen.unwrap_or(now);
         let work = Work { activity, last_active: memory.last_active, first_seen };
-        let gate = activate::activate(self.wanted, self.from, self.bounds.min(), idle, work, resting, now);
+        let usual = activate::activate(self.wanted, self.from, self.bounds.min(), idle, work, resting, now);
+        let floor = found.floor.as_ref();
+        let gate = floor
+            .map_or(usual, |it| activate::above_floor(usual, self.wanted, it.replicas, self.bounds.min()));
         match gate {
             Gate::Pass(replicas) => self.wanted = replicas,
             Gate::Stay(replicas) => self.wanted = replicas,
             Gate::Wake(replicas) => {
                 self.wanted = replicas;
                 self.recommended = replicas;
-                if !self.fallback {
-                    self.why = Why::Active;
+                match floor.filter(|_| gate != usual) {
+                    Some(floor) => self.why = floor.why.clone(),
+                    None if self.fallback => {}
+                    None => self.why = Why::Active,
                 }
                 self.say(Stage::Activate, Some(replicas), Note::Activation(self.why.clone()));
             }
@@ -293,7 +340,7 @@ impl Draft {
             self.purpose = purpose;
             self.limited_by = None;
         }
-        let limitation = match bounded.limited_by {
+        let limitation = match bounded.limited_by.or_else(|| self.stopped_at_a_bound(bounded.replicas)) {
             Some(Limitation::Max(max)) if ceiling == Some(max) && max < spec.bounds.max() => {
                 Some(Limitation::Ceiling(max))
             }
@@ -304,6 +351,66 @@ impl Draft {
             self.say(Stage::Bound, Some(self.wanted), Note::Adopted { left });
         }
         self.wait(memory.wish.as_ref().map(|it| it.until));
+    }
+
+    /// Where a limit stops at the very bound, it is the bound that keeps the count: a wider limit would not help.
+    fn stopped_at_a_bound(&self, replicas: u32) -> Option<Limitation> {
+        match self.limited_by {
+            Some(Limitation::ScaleUpLimit) if replicas == self.bounds.max() => {
+                Some(Limitation::Max(replicas))
+            }
+            Some(Limitation::ScaleDownLimit) if replicas == self.bounds.min() => {
+                Some(Limitation::Min(replicas))
+            }
+            _ => None,
+        }
+    }
+
+    /// Which way the count would go if nothing held it back but its bounds.
+    pub(super) fn would_go(&self) -> Ordering {
+        self.bounds.clamp(self.wanted).cmp(&self.from)
+    }
+
+    /// Limits, once it is clear whose turn it is. `would` is the way that the count would go.
+    pub(super) fn resize(
+        &mut self,
+        mut sized: Sized,
+        would: Ordering,
+        constraints: &Constraints,
+        memory: &Memory,
+        spec: &Spec,
+        now: Timestamp,
+    ) {
+        let moves = self.wanted != self.from;
+        // Bounds, drift and a person are obeyed whoever's turn it is.
+        let is_forced = moves && self.purpose != Purpose::Recommendation;
+        let order = spec.order.unwrap_or(Order::ReplicasFirst);
+        let turn = if is_forced { Dimension::Replicas } else { order::turn(order, would, sized.would) };
+        for (way, ordering) in [(Way::Up, Ordering::Greater), (Way::Down, Ordering::Less)] {
+            let limitation = if spec.horizontal && constraints.growing {
+                Some(Limitation::Unfinished)
+            } else if turn == Dimension::Replicas && (moves || would.is_ne()) {
+                Some(Limitation::Turn(Dimension::Replicas))
+            } else {
+                gate::forbids_resize(way, sized.purpose, constraints, memory, spec.safety, now)
+            };
+            if let Some(limitation) = limitation {
+                sized.forbid(ordering, limitation);
+            }
+        }
+        if turn == Dimension::Resources && sized.would.is_ne() && moves {
+            self.keep_back(Stage::Gate, self.from, Some(Limitation::Turn(Dimension::Resources)));
+        }
+        let acts = sized.resize.changes();
+        if acts || (turn == Dimension::Resources && (sized.would.is_ne() || !spec.horizontal)) {
+            self.why = sized.why;
+            self.purpose = sized.purpose;
+            self.limited_by = sized.limited_by;
+        }
+        self.wait(sized.limited_by.and_then(Limitation::until));
+        self.trail.append(&mut sized.lines);
+        self.trail.sort_by_key(|it| it.stage);
+        self.resize = Some(Box::new(sized.resize));
     }
 
     pub(super) fn gate(&mut self, constraints: &Constraints, memory: &Memory, spec: &Spec, now: Timestamp) {
@@ -351,6 +458,15 @@ impl Draft {
         }
     }
 
+    fn action(&self) -> Action {
+        let limits = self.resize.as_ref().map_or(Ordering::Equal, |it| size::direction(&it.from, &it.to));
+        match limits {
+            Ordering::Greater => Action::ScaleUp,
+            Ordering::Less => Action::ScaleDown,
+            Ordering::Equal => Action::between(self.from, self.wanted),
+        }
+    }
+
     pub(super) fn finish(self, why: Why, memory: &Memory, spec: &Spec, now: Timestamp) -> Decision {
         let cooling = |last, cooldown| limit::cooling_until(last, cooldown, now);
         Decision {
@@ -361,7 +477,8 @@ impl Draft {
             desired: self.wanted,
             recommended: self.recommended,
             bounds: self.bounds,
-            action: Action::between(self.from, self.wanted),
+            action: self.action(),
+            resize: self.resize,
             act: false,
             purpose: self.purpose,
             why,
@@ -387,13 +504,13 @@ impl Draft {
 }
 
 /// The step that bounds one scale-down, where one is written.
-fn written_step(spec: &Spec) -> Option<Step> {
+pub(super) fn written_step(spec: &Spec) -> Option<Step> {
     spec.scale_down.step_written.then_some(spec.scale_down.step)
 }
 
 /// Is there work? Target tracking of a source says so by `activation`; without such, rules do. Metrics of the
 /// target itself cannot say at rest, and say "active" while replicas run.
-fn activity(
+pub(super) fn activity(
     spec: &Spec,
     readings: &[Reading],
     found: &Recommendations,

@@ -1,9 +1,10 @@
 //! Gate: what forbids to act, whoever asked. Always last.
 
 use super::Constraints;
+use super::recommend::Way;
 use crate::api::effective::SafetySpec;
 use crate::model::decision::Limitation;
-use crate::model::memory::{HoldDirection, Memory, SCALE_DOWN_PERIOD};
+use crate::model::memory::{HoldDirection, Memory, Purpose, SCALE_DOWN_PERIOD};
 use crate::units::Timestamp;
 
 /// `wanted` where nothing forbids to go there from `from`; else the nearest count that is allowed, and what
@@ -22,10 +23,11 @@ pub fn gate(
     if wanted == from {
         return (from, None);
     }
-    if let Some(limitation) = forbidden(wanted, from, constraints, memory, now) {
+    let grows = wanted > from;
+    let way = if grows { Way::Up } else { Way::Down };
+    if let Some(limitation) = forbidden(way, constraints, memory, now) {
         return (from, Some(limitation));
     }
-    let grows = wanted > from;
     if let Some(since) = memory.failed.stopped_at {
         let until = (!safety.retry_after.is_zero()).then(|| since.plus(safety.retry_after));
         let kept_up = if grows { wanted.min(min).max(from) } else { from };
@@ -43,13 +45,31 @@ pub fn gate(
     }
 }
 
-fn forbidden(
-    wanted: u32,
-    from: u32,
+/// What forbids limits to move that way for that purpose, whoever asked. Their minimum is kept up even after too many
+/// failures.
+#[must_use]
+pub fn forbids_resize(
+    way: Way,
+    purpose: Purpose,
     constraints: &Constraints,
     memory: &Memory,
+    safety: SafetySpec,
     now: Timestamp,
 ) -> Option<Limitation> {
+    let failed = || {
+        let since = memory.failed.stopped_at.filter(|_| (way, purpose) != (Way::Up, Purpose::Bounds))?;
+        let until = (!safety.retry_after.is_zero()).then(|| since.plus(safety.retry_after));
+        Some(Limitation::Failed(until))
+    };
+    let unfinished = || (way == Way::Down && constraints.growing).then_some(Limitation::Unfinished);
+    let hour = || match way {
+        Way::Up => None,
+        Way::Down => hour_is_full(memory, safety, now).map(Limitation::ScaleDownsPerHour),
+    };
+    forbidden(way, constraints, memory, now).or_else(failed).or_else(unfinished).or_else(hour)
+}
+
+fn forbidden(way: Way, constraints: &Constraints, memory: &Memory, now: Timestamp) -> Option<Limitation> {
     if constraints.stopped {
         return Some(Limitation::Stop);
     }
@@ -57,8 +77,8 @@ fn forbidden(
         return Some(Limitation::Conflict);
     }
     let held = |direction| match direction {
-        HoldDirection::Up => wanted > from,
-        HoldDirection::Down => wanted < from,
+        HoldDirection::Up => way == Way::Up,
+        HoldDirection::Down => way == Way::Down,
         HoldDirection::Both => true,
     };
     if let Some(hold) = memory.hold.as_ref().filter(|it| it.until > now && held(it.direction)) {

@@ -2,23 +2,32 @@
 //! spec, memory, snapshot, constraints and moment give the same decision and the same memory.
 //!
 //! The pipeline, a file per stage, in this order: observe → recommend → fallback → combine → activate →
-//! stabilize → limit → bound → gate. `verify` follows replicas, `drift` changes by others, and `victims` says
-//! who goes.
+//! stabilize → limit → bound → gate. Limits of each replica go the same way in `size`, and `order` says whose turn it is
+//! where a policy moves both. `verify` follows replicas, `drift` changes by others, and `victims` says
+//! who goes. `outlook` tells what stands between a decision and another one.
 
 pub mod activate;
 pub mod bound;
+pub mod capacity;
 pub mod combine;
 mod draft;
 pub mod drift;
 pub mod fallback;
+pub mod forecast;
 pub mod gate;
 pub mod limit;
 pub mod observe;
+pub mod order;
+pub mod outlook;
 pub mod recommend;
 pub mod schedule;
+pub mod size;
 pub mod stabilize;
+pub mod trend;
 pub mod verify;
 pub mod victims;
+
+use std::cmp::Ordering;
 
 use draft::Draft;
 use drift::Drift;
@@ -80,7 +89,7 @@ pub fn decide(
         memory.turned_off(now);
         return draft.finish(Why::TurnedOff, memory, spec, now);
     }
-    let readings = observe::readings(spec, snapshot, now);
+    let readings = observe::readings(spec, memory, snapshot, now);
     draft.read(spec, &readings);
     let drift = if mode == Mode::Observe {
         memory.desired = Some(from);
@@ -95,13 +104,29 @@ pub fn decide(
     draft.bounds = bound::effective(spec.bounds, scheduled, constraints.ceiling);
 
     let mut found = recommend::recommend(spec, memory, snapshot, &readings, from, followed.ready, now);
+    if spec.sizing.is_none() {
+        memory.sizing = None;
+    }
+    let sizing = spec.sizing.as_ref().filter(|_| current > 0);
+    let sized = sizing.map(|it| size::size(spec, it, memory, snapshot, &readings, &found, now));
+    if !spec.horizontal {
+        found.proposals.clear();
+    }
     draft.recommended_by(spec, &found);
-    let shrinking = draft.combine(spec, &mut found);
-    let gate = draft.activate(spec, memory, &readings, &found, shrinking, now);
-    draft.stabilize(spec, memory, gate, snapshot.evaluation, now);
-    draft.limit(spec, memory, gate, now);
-    draft.bound(memory, drift, gate, spec, constraints.ceiling);
+    let mut would = Ordering::Equal;
+    if spec.horizontal {
+        draft.foresee(spec, &found, snapshot.forecast.as_ref());
+        let shrinking = draft.combine(spec, &mut found);
+        let gate = draft.activate(spec, memory, &readings, &found, shrinking, now);
+        would = draft.would_go();
+        draft.stabilize(spec, memory, gate, snapshot.evaluation, now);
+        draft.limit(spec, memory, gate, now);
+        draft.bound(memory, drift, gate, spec, constraints.ceiling);
+    }
     let constraints = Constraints { growing: constraints.growing || followed.unfinished, ..*constraints };
+    if let Some(sized) = sized {
+        draft.resize(sized, would, &constraints, memory, spec, now);
+    }
     draft.gate(&constraints, memory, spec, now);
 
     draft.drifted(drift);

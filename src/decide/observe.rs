@@ -2,10 +2,14 @@
 //! older than `warmUp`.
 
 use super::schedule::is_active;
+use super::trend;
 use crate::api::effective::{Metric, Origin, Spec};
 use crate::api::metric::{MetricSource, WhenAbsent};
 use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
-use crate::model::observation::{Health, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
+use crate::model::memory::Memory;
+use crate::model::observation::{
+    Health, Limits, Observation, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot,
+};
 use crate::strategies::target_tracking::Measured;
 use crate::units::{Duration, Timestamp};
 
@@ -52,15 +56,42 @@ impl Reading {
     }
 }
 
-/// A reading for each of the spec's metrics, in their order.
+/// A reading for each of the spec's metrics, in their order. An evaluation moves the memory of trends on.
 #[must_use]
-pub fn readings(spec: &Spec, snapshot: &Snapshot, now: Timestamp) -> Vec<Reading> {
-    let mut readings = Vec::with_capacity(spec.metrics.len());
-    for metric in &spec.metrics {
-        let reading = read(metric, spec, snapshot, &readings, now);
+pub fn readings(spec: &Spec, memory: &mut Memory, snapshot: &Snapshot, now: Timestamp) -> Vec<Reading> {
+    trend::forget_unused(spec, memory);
+    let mut readings: Vec<Reading> = Vec::with_capacity(spec.metrics.len());
+    let observed = observed(spec, snapshot);
+    for (index, metric) in spec.metrics.iter().enumerate() {
+        if let Origin::Trend { of, .. } = metric.origin
+            && snapshot.evaluation
+            && let Some(base) = readings.get(of.0)
+        {
+            trend::note(spec, memory, of, *base, index, now);
+        }
+        let observed = observed.get(index).copied().flatten();
+        let reading = read(metric, observed, spec, memory, snapshot, &readings, now);
         readings.push(reading);
     }
     readings
+}
+
+/// What the snapshot has for each metric, found by going through both in the order of names; nothing where it has
+/// no values at all.
+fn observed<'a>(spec: &Spec, snapshot: &'a Snapshot) -> Vec<Option<&'a Observation>> {
+    if snapshot.metrics.is_empty() {
+        return Vec::new();
+    }
+    let mut found = vec![None; spec.metrics.len()];
+    let mut given = snapshot.metrics.iter().peekable();
+    for index in &spec.by_name {
+        let Some(metric) = spec.metrics.get(index.0) else { continue };
+        while given.next_if(|(name, _)| name.as_str() < &*metric.name).is_some() {}
+        if let Some((_, value)) = given.next_if(|(name, _)| name.as_str() == &*metric.name) {
+            found[index.0] = Some(value);
+        }
+    }
+    found
 }
 
 /// What a source's answer stands for. NaN, infinity, a count of a queue below zero, and no answer are missing, unless
@@ -80,16 +111,31 @@ pub fn reported(source: Option<&MetricSource>, answer: Option<f64>) -> Observati
         Some(value) => return Observation::Value(value),
     };
     match stand_in {
-        Some(WhenAbsent::Zero) => Observation::Value(0.0),
+        Some(WhenAbsent::Zero) => Observation::Value(or_zero(answer)),
         Some(WhenAbsent::Missing) | None => Observation::Missing,
     }
 }
 
-fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], now: Timestamp) -> Reading {
-    if matches!(metric.origin, Origin::Target(_)) && snapshot.current() == 0 {
+/// What KEDA takes an answer for, and docktor where a source says `Zero`: NaN, infinity, a number below zero, and no
+/// answer at all are 0.
+#[must_use]
+pub fn or_zero(answer: Option<f64>) -> f64 {
+    answer.filter(|it| it.is_finite() && *it >= 0.0).unwrap_or(0.0)
+}
+
+fn read(
+    metric: &Metric,
+    observed: Option<&Observation>,
+    spec: &Spec,
+    memory: &Memory,
+    snapshot: &Snapshot,
+    before: &[Reading],
+    now: Timestamp,
+) -> Reading {
+    if is_of_target(metric, spec) && snapshot.current() == 0 {
         return Reading::NotApplicable;
     }
-    if let Some(observed) = snapshot.metrics.get(&*metric.name) {
+    if let Some(observed) = observed {
         return match observed {
             Observation::Value(value) if value.is_finite() => Reading::Value(*value),
             Observation::Value(_) | Observation::Missing => Reading::Missing,
@@ -103,6 +149,11 @@ fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], n
             let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
             aggregate(*metric, snapshot, readiness, now)
         }
+        Origin::Trend { of, kind } => {
+            let base = before.get(of.0).copied().unwrap_or(Reading::Missing);
+            let recent = spec.metrics.get(of.0).and_then(|it| memory.trends.get(&*it.name));
+            trend::reading(*kind, recent, base, now)
+        }
         Origin::Formula(formula) => {
             let of = |index: usize| before.get(formula.reads.get(index)?.0).copied();
             let growing = formula.expr.eval_number(&|index| of(index)?.for_growing());
@@ -113,6 +164,17 @@ fn read(metric: &Metric, spec: &Spec, snapshot: &Snapshot, before: &[Reading], n
                 (None, _) => excuse(formula.reads.iter().filter_map(|it| before.get(it.0)).copied()),
             }
         }
+    }
+}
+
+/// Is it measured of the target's replicas, now or over the last minutes? Without a replica it says nothing.
+fn is_of_target(metric: &Metric, spec: &Spec) -> bool {
+    match metric.origin {
+        Origin::Target(_) => true,
+        Origin::Trend { of, .. } => {
+            spec.metrics.get(of.0).is_some_and(|it| matches!(it.origin, Origin::Target(_)))
+        }
+        Origin::Source | Origin::Cron(_) | Origin::Formula(_) => false,
     }
 }
 
@@ -160,7 +222,11 @@ pub fn age(replica: &Replica, now: Timestamp) -> Option<Duration> {
 }
 
 fn warmed_up(replica: &Replica, readiness: Readiness, now: Timestamp) -> bool {
-    is_ready(replica, readiness.delay, now) && age(replica, now).is_none_or(|age| age >= readiness.warm_up)
+    is_ready(replica, readiness.delay, now) && is_old_enough(replica, readiness, now)
+}
+
+fn is_old_enough(replica: &Replica, readiness: Readiness, now: Timestamp) -> bool {
+    age(replica, now).is_none_or(|age| age >= readiness.warm_up)
 }
 
 /// The value of a metric of the target over the replicas that count.
@@ -273,12 +339,14 @@ fn limit(resource: Resource, it: &Limits) -> Option<f64> {
 }
 
 /// Each replica as target tracking wants it, for a metric that replicas have. Failed and draining ones
-/// are left out.
+/// are left out. `was_ready` says which have been ready since they were started: one that was, and is not any more, may
+/// well be so for its load, so it counts.
 #[must_use]
 pub fn measured(
     metric: TargetMetric,
     snapshot: &Snapshot,
     readiness: Readiness,
+    was_ready: impl Fn(&ReplicaId) -> bool,
     now: Timestamp,
 ) -> Vec<Measured> {
     let counting = snapshot.replicas.iter().filter(|it| it.counts());
@@ -295,7 +363,9 @@ pub fn measured(
                 return Measured::Missing { request };
             };
             // What a replica uses of the CPU while it starts says nothing of the load; its other values do.
-            if metric.resource == Resource::Cpu && !warmed_up(replica, readiness, now) {
+            let warm = is_old_enough(replica, readiness, now)
+                && (is_ready(replica, readiness.delay, now) || was_ready(&replica.id));
+            if metric.resource == Resource::Cpu && !warm {
                 return Measured::NotReady { request };
             }
             Measured::Counted { usage, request }

@@ -1,22 +1,28 @@
 //! Recommend: what rules and target tracking would like, each by itself. `consecutive` counts here.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
+use super::forecast;
 use super::observe::{self, Readiness, Reading};
 use crate::api::behavior::When;
-use crate::api::effective::{CompiledRule, DirectionSpec, Goal, MetricIndex, Origin, Spec, Test, TrackSpec};
+use crate::api::effective::{
+    CompiledRule, DirectionSpec, Goal, MetricIndex, Name, Origin, Spec, Test, TrackSpec,
+};
 use crate::model::decision::{Evidence, Why};
-use crate::model::memory::{Memory, Point};
-use crate::model::observation::Snapshot;
+use crate::model::memory::{Band, Memory, Point};
+use crate::model::observation::{ReplicaId, Snapshot};
 use crate::strategies::step;
-use crate::strategies::target_tracking::{self, Tolerance};
+use crate::strategies::target_tracking::{self, Measured, Tolerance};
+use crate::strategies::threshold;
 use crate::units::{Duration, Timestamp};
 
 /// Most points that a `within` rule looks at.
 pub const MAX_POINTS: usize = 1_000;
 
 /// Which way a direction's rules point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// scaleUp.
     Up,
@@ -25,7 +31,7 @@ pub enum Way {
 }
 
 /// Whether a rule holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It does.
     Holds,
@@ -72,6 +78,8 @@ pub struct Recommendations {
     pub track_lacking: bool,
     /// How many entries of `track` have lacked their metric for more than `afterFailures` evaluations.
     pub blind_tracks: usize,
+    /// The floor that the forecast lays under all of them. It is no proposal: it has no say in shrinking.
+    pub floor: Option<Proposal>,
 }
 
 /// What all recommenders would like for a workload of `from` replicas. Moves `consecutive`, `failures` and
@@ -85,6 +93,7 @@ pub fn recommend(
     ready: u32,
     now: Timestamp,
 ) -> Recommendations {
+    align(&mut memory.bands, &spec.bands);
     if snapshot.evaluation {
         count_failures(spec, memory, readings);
         note_points(spec, memory, readings, now);
@@ -106,7 +115,7 @@ pub fn recommend(
     }
     for track in &spec.track {
         let reading = readings.get(track.metric.0).copied().unwrap_or(Reading::Missing);
-        match tracked(spec, track, snapshot, reading, from, ready, now) {
+        match tracked(spec, track, memory, snapshot, reading, Size { from, ready }, now) {
             Some(proposal) => result.proposals.push(proposal),
             None => result.track_lacking |= !matches!(reading, Reading::NotApplicable),
         }
@@ -114,11 +123,26 @@ pub fn recommend(
         result.track_lacking |= reading.is_failure() || (whole && matches!(reading, Reading::Partial(_)));
         result.blind_tracks += usize::from(blind(&[track.metric], spec, memory));
     }
+    result.floor = floor(spec, snapshot, from, now);
     result
 }
 
+fn floor(spec: &Spec, snapshot: &Snapshot, from: u32, now: Timestamp) -> Option<Proposal> {
+    let forecast = spec.forecast.as_ref().filter(|it| from > 0 || it.wakes)?;
+    let floor = forecast::floor(forecast, snapshot.forecast.as_ref(), now)?;
+    let why = Why::Forecast {
+        metric: spec.metrics.get(forecast.metric.0)?.name.clone(),
+        value: floor.value,
+        horizon: forecast.horizon,
+        model: floor.model,
+        confidence: forecast.confidence,
+        replicas: floor.replicas,
+    };
+    Some(Proposal { replicas: floor.replicas, why })
+}
+
 /// A step is taken once for each evaluation: its own new replicas wake passes, on rules that still hold.
-fn acted_since_evaluation(memory: &Memory) -> bool {
+pub(super) fn acted_since_evaluation(memory: &Memory) -> bool {
     memory.last_action.is_some_and(|acted| memory.last_evaluation.is_none_or(|evaluated| acted >= evaluated))
 }
 
@@ -140,10 +164,8 @@ pub fn test(
     let value = |metric: MetricIndex| known(readings, metric, way);
     let holds = match &rule.test {
         Test::Compare { metric, op, value: threshold } => value(*metric).map(|it| op.holds(it, *threshold)),
-        Test::Within { metric, points: needed, .. } => value(*metric).map(|_| {
-            let inside = points.map_or(0, |it| it.iter().filter(|it| it.inside).count());
-            inside >= *needed as usize
-        }),
+        Test::Within { metric, points: needed, .. } => value(*metric)
+            .map(|_| threshold::enough(points.into_iter().flatten().map(|it| it.inside), *needed)),
         Test::Expr(formula) => formula.expr.eval_condition(&|index| value(*formula.reads.get(index)?)),
     };
     match holds {
@@ -153,7 +175,7 @@ pub fn test(
     }
 }
 
-fn known(readings: &[Reading], metric: MetricIndex, way: Way) -> Option<f64> {
+pub(super) fn known(readings: &[Reading], metric: MetricIndex, way: Way) -> Option<f64> {
     let reading = readings.get(metric.0)?;
     match way {
         Way::Up => reading.for_growing(),
@@ -211,7 +233,7 @@ fn standing(
     let (mut lacking, mut every_one_blind) = (false, true);
     let mut outcomes = Vec::with_capacity(direction.rules.len());
     for rule in &direction.rules {
-        let outcome = test(rule, way, readings, memory.points.get(&*rule.text));
+        let outcome = test(rule, way, readings, points(rule, memory));
         let unknown = outcome == Outcome::Unknown;
         lacking |= unknown && reads(rule).iter().any(|it| lacks(readings, *it, way));
         every_one_blind &= unknown && blind(reads(rule), spec, memory);
@@ -231,12 +253,19 @@ fn standing(
 }
 
 /// Is there no value where there should be one?
-fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
+pub(super) fn lacks(readings: &[Reading], metric: MetricIndex, way: Way) -> bool {
     let applies = readings.get(metric.0).is_some_and(|it| *it != Reading::NotApplicable);
     applies && known(readings, metric, way).is_none()
 }
 
-fn reads(rule: &CompiledRule) -> &[MetricIndex] {
+pub(super) fn points<'a>(rule: &CompiledRule, memory: &'a Memory) -> Option<&'a VecDeque<Point>> {
+    match rule.test {
+        Test::Within { band, .. } => memory.bands.get(band.0).map(|it| &it.points),
+        Test::Compare { .. } | Test::Expr(_) => None,
+    }
+}
+
+pub(super) fn reads(rule: &CompiledRule) -> &[MetricIndex] {
     match &rule.test {
         Test::Compare { metric, .. } | Test::Within { metric, .. } => std::slice::from_ref(metric),
         Test::Expr(formula) => &formula.reads,
@@ -250,7 +279,7 @@ fn blind(metrics: &[MetricIndex], spec: &Spec, memory: &Memory) -> bool {
     })
 }
 
-fn why(
+pub(super) fn why(
     spec: &Spec,
     direction: &DirectionSpec,
     way: Way,
@@ -260,7 +289,7 @@ fn why(
 ) -> Why {
     let mut held = Vec::with_capacity(direction.rules.len());
     for rule in &direction.rules {
-        if test(rule, way, readings, memory.points.get(&*rule.text)) == Outcome::Holds {
+        if test(rule, way, readings, points(rule, memory)) == Outcome::Holds {
             held.extend(evidence(spec, rule, way, readings));
         }
     }
@@ -282,46 +311,95 @@ fn evidence(spec: &Spec, rule: &CompiledRule, way: Way, readings: &[Reading]) ->
     })
 }
 
+/// How large the workload is.
+#[derive(Clone, Copy)]
+struct Size {
+    /// What a change starts from.
+    from: u32,
+    /// Replicas able to work.
+    ready: u32,
+}
+
 fn tracked(
     spec: &Spec,
     track: &TrackSpec,
+    memory: &Memory,
     snapshot: &Snapshot,
     reading: Reading,
-    from: u32,
-    ready: u32,
+    Size { from, ready }: Size,
     now: Timestamp,
 ) -> Option<Proposal> {
-    let tolerance = Tolerance { up: spec.scale_up.tolerance, down: spec.scale_down.tolerance };
     let metric = spec.metrics.get(track.metric.0)?;
-    // A trace may give the value itself; then there are no replicas to look at.
-    let of_replicas = match metric.origin {
-        Origin::Target(of_target) if !snapshot.metrics.contains_key(&*metric.name) => Some(of_target),
-        _ => None,
-    };
-    let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
-    let (replicas, target, per_replica) = match (track.goal, of_replicas) {
-        (Goal::Utilization { target, .. }, Some(of_target)) => {
-            let measured = observe::measured(of_target, snapshot, readiness, now);
-            (target_tracking::utilization(&measured, from, target, tolerance)?, target, false)
-        }
-        (Goal::PerReplica { target }, Some(of_target)) => {
-            let measured = observe::measured(of_target, snapshot, readiness, now);
-            (target_tracking::per_replica(&measured, from, target, tolerance)?, target, false)
-        }
-        (Goal::Utilization { target, .. }, None) => {
-            let observed = step::whole_part(reading.for_growing()?);
-            (target_tracking::value(observed, target, from, ready, tolerance)?, target, false)
-        }
-        (Goal::PerReplica { target }, None) | (Goal::Value(target), _) => {
-            (target_tracking::value(reading.for_growing()?, target, from, ready, tolerance)?, target, false)
-        }
-        (Goal::AverageValue(target), _) => {
-            (target_tracking::average_value(reading.for_growing()?, target, from, tolerance)?, target, true)
-        }
-    };
-    let value = reading.for_growing().unwrap_or(f64::NAN);
-    let why = Why::Track { metric: metric.name.clone(), value, target, per_replica };
+    let shown = shown(spec, track, memory, snapshot, reading, now)?;
+    let replicas = wanted(spec, track.goal, &shown, from, ready)?;
+    // Where no replica is old enough for the reading, others may still count here.
+    let value = reading.for_growing().unwrap_or_else(|| shown.in_use(track.goal));
+    let per_replica = matches!(track.goal, Goal::AverageValue(_));
+    let why = Why::Track { metric: metric.name.clone(), value, target: track.goal.target(), per_replica };
     Some(Proposal { replicas, why })
+}
+
+/// What target tracking looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Shown {
+    /// Each replica by itself.
+    Replicas(Vec<Measured>),
+    /// One value.
+    Value(f64),
+}
+
+impl Shown {
+    fn in_use(&self, goal: Goal) -> f64 {
+        match (self, goal) {
+            (Self::Value(value), _) => *value,
+            (Self::Replicas(measured), Goal::Utilization { .. }) => target_tracking::percent_in_use(measured),
+            (Self::Replicas(measured), _) => target_tracking::average_in_use(measured),
+        }
+    }
+}
+
+/// What an entry of `track` looks at now; `None` where there is nothing to look at.
+pub(super) fn shown(
+    spec: &Spec,
+    track: &TrackSpec,
+    memory: &Memory,
+    snapshot: &Snapshot,
+    reading: Reading,
+    now: Timestamp,
+) -> Option<Shown> {
+    let metric = spec.metrics.get(track.metric.0)?;
+    let per_replica = matches!(track.goal, Goal::Utilization { .. } | Goal::PerReplica { .. });
+    match metric.origin {
+        // A trace may give the value itself; then there are no replicas to look at.
+        Origin::Target(of_target) if per_replica && !snapshot.metrics.contains_key(&*metric.name) => {
+            let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
+            let was_ready = |id: &ReplicaId| memory.replicas.get(id).is_some_and(|it| it.was_ready);
+            Some(Shown::Replicas(observe::measured(of_target, snapshot, readiness, was_ready, now)))
+        }
+        _ => reading.for_growing().map(Shown::Value),
+    }
+}
+
+/// How many replicas hold the target value, given what is shown.
+pub(super) fn wanted(spec: &Spec, goal: Goal, shown: &Shown, from: u32, ready: u32) -> Option<u32> {
+    let tolerance = Tolerance { up: spec.scale_up.tolerance, down: spec.scale_down.tolerance };
+    match (goal, shown) {
+        (Goal::Utilization { target, .. }, Shown::Replicas(measured)) => {
+            target_tracking::utilization(measured, from, target, tolerance)
+        }
+        (_, Shown::Replicas(measured)) => {
+            target_tracking::per_replica(measured, from, goal.target(), tolerance)
+        }
+        (Goal::Utilization { target, .. }, Shown::Value(value)) => {
+            target_tracking::value(step::whole_part(*value), target, from, ready, tolerance)
+        }
+        (Goal::PerReplica { target } | Goal::Value(target), Shown::Value(value)) => {
+            target_tracking::value(*value, target, from, ready, tolerance)
+        }
+        (Goal::AverageValue(target), Shown::Value(value)) => {
+            target_tracking::average_value(*value, target, from, tolerance)
+        }
+    }
 }
 
 fn count_failures(spec: &Spec, memory: &mut Memory, readings: &[Reading]) {
@@ -343,28 +421,34 @@ fn count_failures(spec: &Spec, memory: &mut Memory, readings: &[Reading]) {
     }
 }
 
-fn note_points(spec: &Spec, memory: &mut Memory, readings: &[Reading], now: Timestamp) {
-    let rules = || spec.scale_up.rules.iter().chain(&spec.scale_down.rules);
-    if !memory.points.is_empty() {
-        let bands = rules().filter(|it| matches!(it.test, Test::Within { .. }));
-        let in_use: BTreeSet<&str> = bands.map(|it| &*it.text).collect();
-        memory.points.retain(|text, _| in_use.contains(&**text));
+/// Brings what is remembered of bands into the spec's order, and forgets what no rule asks for any more.
+fn align(bands: &mut Vec<Band>, rules: &[Name]) {
+    if bands.len() == rules.len() && bands.iter().zip(rules).all(|(band, rule)| *band.rule == **rule) {
+        return;
     }
-    for rule in rules() {
-        let Test::Within { metric, lower, upper, points } = rule.test else { continue };
+    let mut known = std::mem::take(bands);
+    bands.extend(rules.iter().map(|rule| {
+        let found = known.iter().position(|it| *it.rule == **rule);
+        let new = || Band { rule: rule.to_string(), points: VecDeque::new() };
+        found.map_or_else(new, |index| known.swap_remove(index))
+    }));
+}
+
+fn note_points(spec: &Spec, memory: &mut Memory, readings: &[Reading], now: Timestamp) {
+    if memory.bands.is_empty() {
+        return;
+    }
+    for rule in spec.scale_up.rules.iter().chain(&spec.scale_down.rules) {
+        let Test::Within { band, metric, lower, upper, points } = rule.test else { continue };
         let Some(value) = readings.get(metric.0).and_then(|it| it.for_growing()) else { continue };
+        let Some(band) = memory.bands.get_mut(band.0) else { continue };
         let most = points_kept(points, spec.window, spec.interval);
-        note_point(
-            &mut memory.points,
-            &rule.text,
-            Point { at: now, inside: lower <= value && value < upper },
-            most,
-        );
+        let inside = threshold::Band { lower, upper }.contains(value);
+        note_point(&mut band.points, Point { at: now, inside }, most);
     }
 }
 
-fn note_point(all: &mut BTreeMap<String, VecDeque<Point>>, rule: &str, point: Point, most: usize) {
-    let points = all.entry(rule.to_owned()).or_default();
+fn note_point(points: &mut VecDeque<Point>, point: Point, most: usize) {
     // The same rule in both directions notes its point once.
     if points.back().is_some_and(|it| it.at == point.at) {
         return;

@@ -70,7 +70,7 @@ fn ends_at(end: &Cron, zone: &TimeZone, started: Instant) -> Option<bool> {
 }
 
 /// The first and the last instant at which a local time is shown; the first instant after the gap where it never is.
-fn instants(zone: &TimeZone, local: DateTime) -> Option<(Instant, Instant)> {
+pub(super) fn instants(zone: &TimeZone, local: DateTime) -> Option<(Instant, Instant)> {
     match zone.to_ambiguous_timestamp(local).offset() {
         AmbiguousOffset::Unambiguous { offset } => {
             let at = offset.to_timestamp(local).ok()?;

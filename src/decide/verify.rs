@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::observe::is_ready;
+use super::observe::{age, is_ready};
 use crate::api::behavior::OnFailure;
 use crate::api::effective::{SafetySpec, Spec};
 use crate::model::memory::{Failures, Life, Memory, Trust};
@@ -46,11 +46,7 @@ pub fn follow(spec: &Spec, memory: &mut Memory, snapshot: &Snapshot, now: Timest
         let before = life.trust;
         let next = step(life, replica, ready, spec, now);
         let trust = life.trust;
-        let young = now.since(life.first_seen) < deadline(spec);
-        let starting = !ready && replica.health != Health::Unhealthy && young;
-        result.unfinished |= replica.counts()
-            && trust != Trust::Failed
-            && (starting || matches!(trust, Trust::Pending | Trust::Verifying));
+        result.unfinished |= is_unfinished(replica, life, ready, spec, now);
         result.next = earlier(result.next, next.filter(|it| *it > now));
         if trust != before {
             count(spec.safety, memory, replica, trust, now);
@@ -65,6 +61,36 @@ pub fn follow(spec: &Spec, memory: &mut Memory, snapshot: &Snapshot, now: Timest
     result
 }
 
+/// Is it starting or under verification?
+fn is_unfinished(replica: &Replica, life: &Life, ready: bool, spec: &Spec, now: Timestamp) -> bool {
+    let young = now.since(life.first_seen) < deadline(spec);
+    let starting = !ready && replica.health != Health::Unhealthy && young;
+    replica.counts()
+        && life.trust != Trust::Failed
+        && (starting || matches!(life.trust, Trust::Pending | Trust::Verifying))
+}
+
+/// Replicas that are starting or under verification, and when the last of them is done, where that is known.
+/// `memory` has followed the snapshot.
+pub(super) fn unfinished(
+    spec: &Spec,
+    memory: &Memory,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> (u32, Option<Timestamp>) {
+    let (mut count, mut until, mut known) = (0, None, true);
+    for replica in &snapshot.replicas {
+        let ready = is_ready(replica, spec.readiness_delay, now);
+        let life = memory.replicas.get(&replica.id);
+        let Some(life) = life.filter(|it| is_unfinished(replica, it, ready, spec, now)) else { continue };
+        let done = life.ready_since.map(|since| since.plus(spec.safety.verify)).filter(|at| *at > now);
+        count += 1;
+        known &= done.is_some();
+        until = until.max(done);
+    }
+    (count, until.filter(|_| known))
+}
+
 /// The earlier of two moments that may not be there.
 pub(super) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     match (one, other) {
@@ -77,7 +103,14 @@ fn begin(replica: &Replica, now: Timestamp) -> Life {
     let trust = if replica.change.is_some() { Trust::Pending } else { Trust::NotOurs };
     // One that is healthy at first sight has been so for longer than docktor looks.
     let ready_since = (replica.health == Health::Healthy).then(|| replica.started_at.unwrap_or(now).min(now));
-    Life { first_seen: now, started_at: replica.started_at, restarts: 0, ready_since, trust }
+    Life {
+        first_seen: now,
+        started_at: replica.started_at,
+        restarts: 0,
+        ready_since,
+        was_ready: false,
+        trust,
+    }
 }
 
 /// Moves one life on; gives the moment at which time alone moves it further.
@@ -86,8 +119,10 @@ fn step(life: &mut Life, replica: &Replica, ready: bool, spec: &Spec, now: Times
         life.restarts = life.restarts.saturating_add(u32::from(life.started_at.is_some()));
         life.started_at = replica.started_at;
         life.ready_since = None;
+        life.was_ready = false;
     }
     if ready {
+        life.was_ready |= age(replica, now).is_none_or(|age| age >= spec.readiness_delay);
         let since = match (replica.health, replica.started_at) {
             (Health::NoCheck, Some(start)) => start.plus(spec.readiness_delay).min(now),
             _ => now,

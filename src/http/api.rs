@@ -13,15 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::Services;
 use super::access::Caller;
 use super::error::{Code, Problem};
+use crate::admin::explanation::Explanation;
 use crate::admin::order::Order;
 use crate::admin::selector::Selector;
-use crate::admin::view::{DecisionView, HoldRequest, List, ModeRequest, PolicyView};
+use crate::admin::view::{HoldRequest, List, ModeRequest, PolicyView};
+use crate::api::API_VERSION;
 use crate::api::status::{ScalingPolicyStatus, StatusMetadata};
-use crate::api::{API_VERSION, status::DecisionRecord};
 use crate::model::key::PolicyKey;
-
-/// Most decisions of all policies together in one answer; the newest are kept.
-const MAX_DECISIONS: usize = 1_000;
 
 type Answer<T> = Result<Json<T>, Problem>;
 
@@ -82,18 +80,14 @@ pub(super) async fn status(
     }))
 }
 
-pub(super) async fn policy_decisions(
+pub(super) async fn explain(
     State(services): State<Services>,
     Path(name): Path<String>,
-) -> Answer<List<DecisionView>> {
-    Ok(Json(List::of(decisions_of(&*find(&services, &name)?))))
-}
-
-pub(super) async fn decisions(State(services): State<Services>) -> Json<List<DecisionView>> {
-    let mut decisions: Vec<_> = services.admin.policies().iter().flat_map(|it| decisions_of(it)).collect();
-    decisions.sort_by_key(|it| it.decision.time);
-    let surplus = decisions.len().saturating_sub(MAX_DECISIONS);
-    Json(List::of(decisions.split_off(surplus)))
+) -> Answer<Arc<Explanation>> {
+    find(&services, &name)?;
+    let undecided =
+        || Problem::new(Code::NotFound, format!("nothing is decided for policy `{name}` at present"));
+    services.admin.explanation(&PolicyKey::new(&name)).map(Json).ok_or_else(undecided)
 }
 
 pub(super) async fn hold(
@@ -148,12 +142,6 @@ async fn order(services: &Services, order: Order) -> Result<StatusCode, Problem>
 fn find(services: &Services, name: &str) -> Result<Arc<PolicyView>, Problem> {
     let found = services.admin.policy(&PolicyKey::new(name));
     found.ok_or_else(|| Problem::new(Code::NotFound, format!("there is no policy `{name}`")))
-}
-
-fn decisions_of(view: &PolicyView) -> Vec<DecisionView> {
-    let of_policy =
-        |it: &DecisionRecord| DecisionView { policy: view.metadata.name.clone(), decision: it.clone() };
-    view.decisions.iter().map(of_policy).collect()
 }
 
 pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {

@@ -8,6 +8,7 @@ mod api;
 pub mod error;
 mod events;
 mod openapi;
+pub mod past;
 pub mod server;
 
 pub use api::Version;
@@ -49,7 +50,7 @@ pub struct Services {
 }
 
 /// Every path with the methods that it takes.
-fn routes() -> [(&'static str, MethodRouter<Services>); 14] {
+fn routes() -> [(&'static str, MethodRouter<Services>); 16] {
     [
         ("/healthz", get(|| async { "ok\n" })),
         ("/readyz", get(readyz)),
@@ -59,11 +60,13 @@ fn routes() -> [(&'static str, MethodRouter<Services>); 14] {
         ("/api/v1/policies", get(api::policies)),
         ("/api/v1/policies/{name}", get(api::policy)),
         ("/api/v1/policies/{name}/status", get(api::status)),
-        ("/api/v1/policies/{name}/decisions", get(api::policy_decisions)),
+        ("/api/v1/policies/{name}/explain", get(api::explain)),
+        ("/api/v1/policies/{name}/decisions", get(past::policy_decisions)),
+        ("/api/v1/policies/{name}/history", get(past::history)),
         ("/api/v1/policies/{name}/hold", post(api::hold).delete(api::resume)),
         ("/api/v1/policies/{name}/mode", put(api::set_mode)),
         ("/api/v1/hold", post(api::hold_all).delete(api::resume_all)),
-        ("/api/v1/decisions", get(api::decisions)),
+        ("/api/v1/decisions", get(past::all_decisions)),
         ("/api/v1/events", get(events::stream)),
     ]
 }

@@ -26,6 +26,11 @@ fn document() -> Value {
                          "description": "The policy's name"},
                 "labelSelector": {"name": "labelSelector", "in": "query", "schema": {"type": "string"},
                                   "description": "Requirements on labels, as in `tier=front,env!=test`"},
+                "since": {"name": "since", "in": "query", "schema": {"type": "string"},
+                          "description": "From when on: a length of time ago, as in `24h`, or a moment; else all there is"},
+                "limit": {"name": "limit", "in": "query",
+                          "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000},
+                          "description": "At most so many, the newest"},
             },
             "schemas": schemas(),
             "responses": {
@@ -41,6 +46,8 @@ fn document() -> Value {
 fn paths() -> Value {
     let name = json!([{"$ref": "#/components/parameters/name"}]);
     let selector = json!({"$ref": "#/components/parameters/labelSelector"});
+    let since = json!({"$ref": "#/components/parameters/since"});
+    let newest = json!([since.clone(), {"$ref": "#/components/parameters/limit"}]);
     let only = json!({"name": "only", "in": "query", "schema": {"enum": ["all", "policies", "events"], "default": "all"}});
     json!({
         "/healthz": {"get": read("The controller lives", "text/plain", json!({"type": "string"}), json!([]))},
@@ -53,8 +60,15 @@ fn paths() -> Value {
             "get": read("One policy with its status", "application/json", schema("Policy"), json!([]))},
         "/api/v1/policies/{name}/status": {"parameters": name.clone(),
             "get": read("The policy's status, as in its sidecar", "application/json", schema("Status"), json!([]))},
+        "/api/v1/policies/{name}/explain": {"parameters": name.clone(),
+            "get": read("The present decision, and what would have to change for another one; 404 where none is made", "application/json", schema("Explanation"), json!([]))},
         "/api/v1/policies/{name}/decisions": {"parameters": name.clone(),
-            "get": read("The policy's latest decisions, oldest first", "application/json", list("Decision"), json!([]))},
+            "get": read("The policy's newest decisions, oldest first", "application/json", list("Decision"), newest.clone())},
+        "/api/v1/policies/{name}/history": {"parameters": name.clone(),
+            "get": read(
+                "What was observed, oldest first: JSON Lines that `docktorctl simulate --trace` reads. Rows before the moment \
+                    in the header `docktor-raw-since` are means of five minutes; without that header, all are",
+                "application/jsonl", json!({"type": "string"}), json!([since]))},
         "/api/v1/policies/{name}/hold": {"parameters": name.clone(),
             "post": write("Keep the count for a while", Some("Hold")),
             "delete": write("End the hold, and try again where docktor stopped trying", None)},
@@ -63,7 +77,7 @@ fn paths() -> Value {
         "/api/v1/hold": {
             "post": write("Hold every policy that is there now", Some("Hold")),
             "delete": write("Resume every policy that is there now", None)},
-        "/api/v1/decisions": {"get": read("The latest decisions of all policies, oldest first", "application/json", list("Decision"), json!([]))},
+        "/api/v1/decisions": {"get": read("The newest decisions of all policies, oldest first", "application/json", list("Decision"), newest)},
         "/api/v1/events": {"get": read(
             "Server-sent events: the present state (`event`, `policy`), `synced`, then every change; `lagged` before a slow reader is cut off",
             "text/event-stream", json!({"type": "string"}), json!([selector, only]))},
@@ -142,6 +156,21 @@ fn schemas() -> Value {
                 "kind": {"const": "ScalingPolicyStatus"},
                 "metadata": {"type": "object"},
                 "status": {"type": "object"},
+            },
+        },
+        "Explanation": {
+            "type": "object",
+            "required": ["apiVersion", "kind", "policy", "phase", "observed", "decision", "outlook"],
+            "properties": {
+                "apiVersion": {"const": "docktor.dev/v1"},
+                "kind": {"const": "PolicyExplanation"},
+                "policy": {"type": "string"},
+                "phase": {"type": "string"},
+                "observed": {"type": "object", "description": "Replicas and present values of metrics"},
+                "decision": {"type": "object", "description": "The present decision with its trail"},
+                "outlook": {"type": "object", "description": "What growing and shrinking take, and when: \
+                    `grow` and `shrink` with `rules`, `barriers` and `may`; `track`, `rest`, `fallback`, `bounds`, `next`"},
+                "lastChange": {"type": "object", "description": "The last decision that changed something"},
             },
         },
         "Decision": {

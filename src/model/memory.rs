@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{ChangeId, Intent};
 use super::observation::ReplicaId;
+use super::trend::Recent;
+use super::usage::Usage;
+use crate::api::limits::LimitSet;
 use crate::api::policy::Mode;
 use crate::units::{Duration, Timestamp};
 
@@ -45,8 +48,10 @@ pub struct Memory {
     pub consecutive: Counters,
     /// Evaluations in a row in which a metric could not be had, by its full name.
     pub failures: BTreeMap<String, u32>,
-    /// Points of `within` rules, by the rule's text.
-    pub points: BTreeMap<String, VecDeque<Point>>,
+    /// What `within` rules saw, in the order of the spec's bands.
+    pub bands: Vec<Band>,
+    /// Recent values of metrics whose trend is asked for, by full name.
+    pub trends: BTreeMap<String, Recent>,
     /// Recommendations that may still be the highest of their window, oldest first, falling.
     pub highs: VecDeque<Past>,
     /// Recommendations that may still be the lowest of their window, oldest first, rising.
@@ -77,6 +82,24 @@ pub struct Memory {
     pub replicas: BTreeMap<ReplicaId, Life>,
     /// Failures in a row.
     pub failed: Failures,
+    /// What is remembered of limits, where the policy moves them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sizing: Option<Box<SizingMemory>>,
+}
+
+/// What docktor remembers of limits.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SizingMemory {
+    /// The limits that docktor last set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitSet>,
+    /// When it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_resize: Option<Timestamp>,
+    /// Past use, where limits are found by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 /// A number for each direction.
@@ -87,6 +110,16 @@ pub struct Counters {
     pub up: u32,
     /// Of scaleDown.
     pub down: u32,
+}
+
+/// What a `within` rule saw.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Band {
+    /// The rule's text.
+    pub rule: String,
+    /// Its points, oldest first.
+    pub points: VecDeque<Point>,
 }
 
 /// Whether a metric lay in its band at one evaluation.
@@ -204,6 +237,9 @@ pub struct Life {
     /// Since when it has been ready without a break.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_since: Option<Timestamp>,
+    /// It has been ready once since it was last started, `readinessDelay` after that or later.
+    #[serde(default)]
+    pub was_ready: bool,
     /// Whether docktor still has to make sure of it.
     pub trust: Trust,
 }
@@ -256,6 +292,22 @@ impl Memory {
         }
         if purpose == Purpose::RestoreDrift {
             push_bounded(&mut self.drift.restores, at, MAX_RESTORES);
+        }
+    }
+
+    /// docktor has changed the limits of each replica. Cooldowns are those of the count.
+    pub fn record_resize(&mut self, from: &LimitSet, to: &LimitSet, at: Timestamp) {
+        let sizing = self.sizing.get_or_insert_default();
+        sizing.limits = Some(*to);
+        if from == to {
+            return;
+        }
+        sizing.last_resize = Some(at);
+        self.last_action = Some(at);
+        if from.iter().any(|(kind, before)| to.get(kind).is_some_and(|after| after > before)) {
+            self.last_up = Some(at);
+        } else {
+            push_bounded(&mut self.scale_downs, at, MAX_SCALE_DOWNS);
         }
     }
 
@@ -358,6 +410,10 @@ impl Memory {
         self.changes.iter_mut().for_each(|it| earlier(&mut it.at));
         self.scale_downs.iter_mut().chain(&mut self.drift.restores).for_each(earlier);
         self.drift.seen.iter_mut().for_each(|it| earlier(&mut it.at));
+        if let Some(sizing) = &mut self.sizing {
+            sizing.last_resize.iter_mut().for_each(earlier);
+            sizing.usage.iter_mut().for_each(|it| it.turn_back(now));
+        }
     }
 
     /// The life of that replica, begun here where it is new. Beyond the bound nothing is followed.

@@ -2,6 +2,10 @@
 
 pub mod change;
 pub mod key;
+pub mod trend;
+pub mod forecast;
 pub mod observation;
+pub mod histogram;
+pub mod usage;
 pub mod memory;
 pub mod decision;

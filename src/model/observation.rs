@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::change::ChangeId;
+use super::forecast::Forecast;
 use crate::units::Timestamp;
 
 /// All that one pass saw.
@@ -17,8 +18,12 @@ pub struct Snapshot {
     /// How many run, where that is known without their list (a trace that says only `current`);
     /// else it is counted from `replicas`.
     pub current: Option<u32>,
+    /// The limits of each replica, where they are known without the list of replicas (a trace).
+    pub limits: Option<Limits>,
     /// Values by full name: `queue.backlog`, `latency`; also `cpu.avg` where a trace gives it.
     pub metrics: BTreeMap<String, Observation>,
+    /// What is known of the future, where the policy asks for it.
+    pub forecast: Option<Forecast>,
     /// Whether this pass is an evaluation on the policy's interval, which moves counters.
     pub evaluation: bool,
 }
@@ -154,6 +159,14 @@ pub struct Limits {
     pub memory: Option<f64>,
     /// Processes and threads.
     pub tasks: Option<f64>,
+    /// Bytes above which the kernel slows down and reclaims.
+    pub memory_high: Option<f64>,
+    /// Share of the CPU under contention.
+    pub cpu_weight: Option<f64>,
+    /// Share of the disks under contention.
+    pub io_weight: Option<f64>,
+    /// How many CPUs it may run on.
+    pub allowed_cpus: Option<f64>,
     /// What the host has; the denominator of utilization where there is no limit (a replica's CPU: one core).
     pub host: HostCapacity,
 }

@@ -56,6 +56,12 @@ pub enum Mismatch {
         /// What there is.
         found: Vec<String>,
     },
+    /// There is no count that the workload could follow.
+    #[error(
+        "it scales no replicas, and in a closed loop a modelled workload follows their count; replay a trace without \
+         --closed-loop and the flags that imply it"
+    )]
+    NoReplicas,
     /// None to begin with means that somebody turned the workload off.
     #[error(
         "a workload of 0 replicas that the policy does not take to zero itself is one that somebody turned off; \
@@ -103,8 +109,11 @@ impl ClosedLoop {
     /// Before the first row.
     ///
     /// # Errors
-    /// When the policy has no metric as `workload` names it.
+    /// When the policy scales no replicas, or has no metric as `workload` names it.
     pub fn new(spec: &Spec, workload: Workload) -> Result<Self, Mismatch> {
+        if !spec.horizontal {
+            return Err(Mismatch::NoReplicas);
+        }
         let shown = shown(spec, &workload)?;
         if workload.model.initial_replicas == 0 && spec.idle.is_none_or(|it| it.replicas > 0) {
             return Err(Mismatch::TurnedOff);
@@ -163,11 +172,9 @@ impl ClosedLoop {
                 self.due = row.at;
             }
             (None, None) => {
-                return Err(
-                    "a closed loop needs `arrivals`, work items per second, from its first row on, as in \
-                            the columns `at,arrivals` and the row `0,120`"
-                        .to_owned(),
-                );
+                return Err("a closed loop needs `arrivals`, work items per second, from its first row on: \
+                     a metric of that name, as in the columns `at,arrivals` and the row `0,120`"
+                    .to_owned());
             }
         }
         if let (Some(world), Some(arrivals)) = (&mut self.world, arrivals) {
@@ -208,6 +215,9 @@ impl ClosedLoop {
         self.given = self.row.metrics.len();
         self.row.failed.clone_from(&row.failed);
         self.row.written.clone_from(&row.written);
+        if let Some(told) = &row.limits {
+            self.row.limits.get_or_insert_default().update(told);
+        }
     }
 
     /// What the policy sees now that it is due, and what stands in its way; `None` before the first row.
@@ -255,6 +265,8 @@ impl ClosedLoop {
     /// The workload does what was decided: it starts replicas, or those that were chosen leave.
     pub fn follow(&mut self, decision: &Decision) {
         let Some(world) = &mut self.world else { return };
+        // What a row says of limits is said once; from there on they are what was decided.
+        self.row.limits = None;
         let gone: HashSet<&str> =
             decision.retire.iter().chain(&decision.keep).map(ReplicaId::as_str).collect();
         if !gone.is_empty() {

@@ -3,6 +3,7 @@
 //! target, and no more than one row is held at a time.
 
 pub mod closed;
+pub mod limits;
 pub mod replay;
 pub mod report;
 pub mod scene;

@@ -8,16 +8,19 @@
 
 use serde::Serialize;
 
+use super::limits::Followed;
 use super::scene;
 use super::trace::{At, Row};
 use crate::api::effective::{Name, Origin, Spec};
+use crate::api::limits::LimitSet;
 use crate::api::policy::Mode;
 use crate::api::status::{Action, TrailLine};
 use crate::decide::{Constraints, decide};
 use crate::model::decision::{Decision, Line};
 use crate::model::memory::{Memory, Purpose};
 use crate::model::observation::Snapshot;
-use crate::units::{Bounds, Timestamp};
+use crate::strategies::forecast::{Forecaster, Question};
+use crate::units::Timestamp;
 
 /// A policy on its way through a trace.
 #[derive(Debug, Clone)]
@@ -25,6 +28,9 @@ pub struct Replay {
     spec: Spec,
     memory: Memory,
     before: Option<Before>,
+    forecaster: Option<Forecaster>,
+    /// Limits, where the policy moves them.
+    limits: Option<Box<Followed>>,
     /// Metrics that had no value yet, of those that the trace has to give.
     wanting: Vec<Name>,
     /// What the latest row shows; its room is used again.
@@ -48,10 +54,14 @@ impl Replay {
     pub fn new(spec: Spec) -> Self {
         let given = spec.metrics.iter().filter(|it| matches!(it.origin, Origin::Source | Origin::Target(_)));
         let wanting = given.map(|it| it.name.clone()).collect();
+        let forecaster = Question::of(&spec).map(Forecaster::new);
+        let limits = spec.sizing.as_ref().map(|it| Box::new(Followed::new(it)));
         Self {
             spec: Spec { mode: Mode::Auto, ..spec },
             memory: Memory::default(),
             before: None,
+            forecaster,
+            limits,
             wanting,
             snapshot: Snapshot::default(),
         }
@@ -67,14 +77,37 @@ impl Replay {
         let current = self.current(row);
         self.follow(row, current);
         scene::show(&self.spec, row, current, &mut self.snapshot);
+        self.snapshot.forecast = self.forecaster.as_mut().map(|it| it.prediction(row.at));
+        if let Some(limits) = &mut self.limits {
+            let limits = limits.at(row, &mut self.memory);
+            scene::limited(&mut self.snapshot, row, limits);
+        }
         self.memory.desired = Some(current);
         let decision = decide(&self.spec, &mut self.memory, &self.snapshot, constraints, row.at);
         if !self.wanting.is_empty() {
             self.wanting.retain(|it| !decision.metrics.iter().any(|(name, _)| name == it));
         }
+        if let Some(forecaster) = &mut self.forecaster {
+            forecaster.learn(&self.spec, &decision);
+        }
+        if let (Some(limits), Some(resize)) = (&mut self.limits, &decision.resize) {
+            limits.decided(row.at, **resize);
+        }
         let Decision { from, desired, purpose, .. } = decision;
         self.before = Some(Before { at: row.at, from, desired, purpose, told: row.scaled.is_some() });
         decision
+    }
+
+    /// The policy.
+    #[must_use]
+    pub const fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// What the latest row shows.
+    #[must_use]
+    pub const fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// What has been remembered so far.
@@ -88,10 +121,11 @@ impl Replay {
         self.wanting.iter().map(|it| &**it)
     }
 
-    /// How many run: as the row says, else as was decided last, else the minimum.
+    /// How many run: as the row says, else as was decided last, else the minimum; one where none are scaled.
     fn current(&self, row: &Row) -> u32 {
         let told = row.scaled.map(|it| it.to);
-        let decided = self.before.map_or(self.bounds().min(), |it| it.desired);
+        let first = if self.spec.horizontal { self.spec.bounds.min() } else { 1 };
+        let decided = self.before.map_or(first, |it| it.desired);
         stated(row).or(told).unwrap_or(decided)
     }
 
@@ -108,10 +142,6 @@ impl Replay {
         {
             self.memory.record_change(before.from, before.desired, before.purpose, before.at);
         }
-    }
-
-    const fn bounds(&self) -> Bounds {
-        self.spec.bounds
     }
 }
 
@@ -145,6 +175,12 @@ pub struct Simulated {
     pub reason: String,
     /// A line from each stage that had something to say.
     pub trail: Vec<TrailLine>,
+    /// Limits that there should be of each replica, where the policy moves them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitSet>,
+    /// Limits that there were, where they are to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits_before: Option<LimitSet>,
 }
 
 impl Simulated {
@@ -159,6 +195,8 @@ impl Simulated {
             limited_by: decision.limited_by.map(|it| it.to_string()),
             reason: decision.reason(),
             trail: decision.trail.iter().map(Line::render).collect(),
+            limits: decision.resize.as_ref().map(|it| it.to),
+            limits_before: decision.resize.as_ref().filter(|it| it.changes()).map(|it| it.from),
         }
     }
 }

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::world::Totals;
+use crate::api::status::Action;
 use crate::model::decision::Decision;
 use crate::units::{Duration, Timestamp};
 
@@ -30,7 +31,7 @@ pub struct Report {
     /// For how long more were desired than recommended: windows, limits, missing metrics, rules and the minimum
     /// kept it up. In a closed loop, for how long enough were ready and more were there than the arrivals needed.
     pub seconds_over_provisioned: f64,
-    /// Changes of the desired count.
+    /// Changes of the desired count, or of limits.
     pub actions: u64,
     /// Of these, to more.
     pub scale_ups: u64,
@@ -119,6 +120,8 @@ impl Summing {
         let before = self.last.map_or(decision.current, |it| it.desired);
         if desired != before {
             self.change(decision.at, desired > before);
+        } else if decision.resize.as_ref().is_some_and(|it| it.changes()) {
+            self.change(decision.at, decision.action == Action::ScaleUp);
         }
         self.last = Some(Last { at: decision.at, desired, recommended: decision.recommended });
     }

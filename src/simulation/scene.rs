@@ -24,7 +24,27 @@ pub fn show(spec: &Spec, row: &Row, current: u32, snapshot: &mut Snapshot) {
     snapshot.replicas.extend(listed.map(|(it, number)| replica(spec, it, number, row.at)));
     snapshot.current = Some(current);
     snapshot.evaluation = true;
+    (snapshot.limits, snapshot.forecast) = (None, None);
     metrics(spec, row, &mut snapshot.metrics);
+}
+
+/// Gives the workload these limits; what the row tells in percent is percent of them.
+pub fn limited(snapshot: &mut Snapshot, row: &Row, limits: Limits) {
+    for (replica, told) in snapshot.replicas.iter_mut().zip(row.replicas.iter().flatten()) {
+        let cpus = limits.cpus.or(replica.limits.cpus);
+        for sample in &mut replica.samples {
+            if let (Some(percent), Some(cores), None) =
+                (told.cpu.flatten(), cpus, told.cpu_one_core.flatten())
+            {
+                sample.cpu = Some(percent * cores);
+            }
+            if let Some(bytes) = limits.memory {
+                sample.memory = sample.memory.map(|percent| percent / ALL * bytes);
+            }
+        }
+        replica.limits = Limits { cpus, memory: limits.memory.or(replica.limits.memory), ..limits };
+    }
+    snapshot.limits = Some(limits);
 }
 
 fn metrics(spec: &Spec, row: &Row, metrics: &mut BTreeMap<String, Observation>) {
@@ -42,7 +62,10 @@ fn metrics(spec: &Spec, row: &Row, metrics: &mut BTreeMap<String, Observation>) 
     }
     if !row.failed.is_empty() {
         for metric in &spec.metrics {
-            if row.failed.iter().any(|it| it == source_name(&metric.name)) {
+            // Of a trend it is the metric itself that could not be read.
+            let observed = !matches!(metric.origin, Origin::Trend { .. });
+            let failed = |it: &String| it == source_name(&metric.name) || **it == *metric.name;
+            if observed && row.failed.iter().any(failed) {
                 metrics.insert(metric.name.to_string(), Observation::Failed);
             }
         }

@@ -26,8 +26,11 @@ pub struct Shown<'a> {
 impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { policy, at, decision, world } = self;
-        let mut it = serializer
-            .serialize_struct("Shown", 7 + usize::from(policy.is_some()) + usize::from(world.is_some()))?;
+        let resize = decision.resize.as_deref();
+        let before = resize.filter(|it| it.changes()).map(|it| &it.from);
+        let optional = [policy.is_some(), resize.is_some(), before.is_some(), world.is_some()];
+        let fields = 7 + optional.into_iter().filter(|it| *it).count();
+        let mut it = serializer.serialize_struct("Shown", fields)?;
         if let Some(policy) = policy {
             it.serialize_field("policy", policy)?;
         }
@@ -38,6 +41,12 @@ impl Serialize for Shown<'_> {
         it.serialize_field("limitedBy", &decision.limited_by.as_ref().map(Text))?;
         it.serialize_field("reason", &Text(&decision.why))?;
         it.serialize_field("trail", &Trail(&decision.trail))?;
+        if let Some(resize) = resize {
+            it.serialize_field("limits", &resize.to)?;
+        }
+        if let Some(before) = before {
+            it.serialize_field("limitsBefore", before)?;
+        }
         if let Some(world) = world {
             it.serialize_field("workload", &Workload::of(world, decision.ready))?;
         }

@@ -8,6 +8,7 @@ use super::trace::{At, Row};
 use super::world::World;
 use crate::api::effective::Spec;
 use crate::model::decision::Decision;
+use crate::model::observation::Snapshot;
 use crate::units::Timestamp;
 
 /// Policies on their way through one trace.
@@ -143,6 +144,18 @@ impl Lane {
     #[must_use]
     pub const fn decision(&self) -> Option<&Decision> {
         self.decision.as_ref()
+    }
+
+    /// The policy.
+    #[must_use]
+    pub const fn spec(&self) -> &Spec {
+        self.replay.spec()
+    }
+
+    /// What it looked at last.
+    #[must_use]
+    pub const fn snapshot(&self) -> &Snapshot {
+        self.replay.snapshot()
     }
 
     /// Its modelled workload, in a closed loop.

@@ -188,6 +188,7 @@ fn limits(config: &Value, host: HostCapacity) -> Limits {
         memory: positive("Memory"),
         tasks: positive("PidsLimit"),
         host,
+        ..Limits::default()
     }
 }
 
@@ -275,7 +276,13 @@ mod tests {
     #[test]
     fn limits_are_read_in_every_way_to_write_them() {
         let host = HostCapacity { cpus: Some(8.0), ..HostCapacity::default() };
-        let tight = Limits { cpus: Some(0.5), memory: Some(67_108_864.0), tasks: Some(50.0), host };
+        let tight = Limits {
+            cpus: Some(0.5),
+            memory: Some(67_108_864.0),
+            tasks: Some(50.0),
+            host,
+            ..Limits::default()
+        };
         let none = Limits { host, ..Limits::default() };
         for (config, expected) in [
             (json!({"NanoCpus": 500_000_000, "Memory": 67_108_864, "PidsLimit": 50}), tight),

@@ -13,8 +13,10 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
+    /// Both ends, and what is off them only by the error of binary fractions (0.18 of 0.2).
     fn holds(self, ratio: f64) -> bool {
-        1.0 - self.down <= ratio && ratio <= 1.0 + self.up
+        const ERROR: f64 = 1e-12;
+        1.0 - self.down - ERROR <= ratio && ratio <= 1.0 + self.up + ERROR
     }
 }
 
@@ -40,29 +42,32 @@ pub enum Measured {
     },
 }
 
-impl Measured {
-    const fn request(self) -> f64 {
-        match self {
-            Self::Counted { request, .. } | Self::Missing { request } | Self::NotReady { request } => request,
-        }
-    }
-}
-
 /// Utilization: the sum of what replicas use in percent of the sum of what they may use, against `target`
 /// percent. `None` where no replica counts or nothing may be used.
 #[must_use]
 pub fn utilization(replicas: &[Measured], current: u32, target: f64, tolerance: Tolerance) -> Option<u32> {
-    let percent = |usage: f64, request: f64| whole_part(usage * 100.0 / request);
     // A replica without a sample counts as using what is its full right, or the target where that is more.
     let assumed = |request: f64| request * target.max(100.0) / 100.0;
-    rebalanced(replicas, current, target, tolerance, percent, assumed)
+    rebalanced(replicas, current, target, tolerance, Sum::percent, assumed)
 }
 
-/// A value that each replica has, averaged over them, against `target`. `None` where no replica counts.
+/// A value that each replica has, averaged over them to thousandths, against `target`, whatever they may use. `None`
+/// where no replica counts.
 #[must_use]
 pub fn per_replica(replicas: &[Measured], current: u32, target: f64, tolerance: Tolerance) -> Option<u32> {
-    let average = |usage: f64, counted: f64| usage / counted;
-    rebalanced(replicas, current, target, tolerance, average, |_| target)
+    rebalanced(replicas, current, target, tolerance, Sum::average, |_| target)
+}
+
+/// What the replicas that count use, in whole percent of what they may use; NaN where none counts.
+#[must_use]
+pub fn percent_in_use(replicas: &[Measured]) -> f64 {
+    Sum::of(replicas).percent()
+}
+
+/// What the replicas that count use on average, to thousandths; NaN where none counts.
+#[must_use]
+pub fn average_in_use(replicas: &[Measured]) -> f64 {
+    Sum::of(replicas).average()
 }
 
 /// A value of the whole against `target`, over the replicas that are ready. From zero, tolerance is ignored.
@@ -97,6 +102,40 @@ fn ratio(observed: f64, target: f64) -> Option<f64> {
     (ratio.is_finite() && ratio >= 0.0 && target > 0.0).then_some(ratio)
 }
 
+/// What the replicas that count come to.
+#[derive(Default)]
+struct Sum {
+    usage: f64,
+    request: f64,
+    count: u32,
+}
+
+impl Sum {
+    fn of(replicas: &[Measured]) -> Self {
+        let mut sum = Self::default();
+        for replica in replicas {
+            if let Measured::Counted { usage, request } = *replica {
+                sum.add(usage, request);
+            }
+        }
+        sum
+    }
+
+    fn percent(&self) -> f64 {
+        whole_part(self.usage * 100.0 / self.request)
+    }
+
+    fn average(&self) -> f64 {
+        whole_part(self.usage * 1_000.0 / f64::from(self.count)) / 1_000.0
+    }
+
+    fn add(&mut self, usage: f64, request: f64) {
+        self.usage += usage;
+        self.request += request;
+        self.count += 1;
+    }
+}
+
 /// The ratio over counted replicas; then, where some are missing or not ready, filled in such that what is
 /// not known speaks against the change, and computed again.
 fn rebalanced(
@@ -104,48 +143,36 @@ fn rebalanced(
     current: u32,
     target: f64,
     tolerance: Tolerance,
-    observed: impl Fn(f64, f64) -> f64,
+    observed: impl Fn(&Sum) -> f64,
     assumed: impl Fn(f64) -> f64,
 ) -> Option<u32> {
-    let (mut usage, mut request, mut count) = (0.0, 0.0, 0u32);
-    let (mut missing, mut not_ready) = (false, false);
-    for replica in replicas {
-        match replica {
-            Measured::Counted { usage: used, request: may } => {
-                usage += used;
-                request += may;
-                count += 1;
-            }
-            Measured::Missing { .. } => missing = true,
-            Measured::NotReady { .. } => not_ready = true,
-        }
-    }
-    let first = ratio(observed(usage, request), target)?;
+    let mut sum = Sum::of(replicas);
+    let missing = replicas.iter().any(|it| matches!(it, Measured::Missing { .. }));
+    let not_ready = replicas.iter().any(|it| matches!(it, Measured::NotReady { .. }));
+    let first = ratio(observed(&sum), target)?;
     let fill_not_ready = not_ready && first > 1.0;
     if !missing && !fill_not_ready {
         if tolerance.holds(first) {
             return Some(current);
         }
-        return Some(round_up(first * f64::from(count)));
+        return Some(round_up(first * f64::from(sum.count)));
     }
     for replica in replicas {
-        match replica {
-            Measured::Counted { .. } => continue,
-            Measured::NotReady { .. } if !fill_not_ready => continue,
+        match *replica {
+            Measured::Counted { .. } => {}
+            Measured::NotReady { .. } if !fill_not_ready => {}
             // Exactly on target: what is not known says nothing either way.
-            Measured::Missing { .. } if first == 1.0 => continue,
-            Measured::Missing { .. } if first < 1.0 => usage += assumed(replica.request()),
-            Measured::Missing { .. } | Measured::NotReady { .. } => {}
+            Measured::Missing { .. } if first == 1.0 => {}
+            Measured::Missing { request } if first < 1.0 => sum.add(assumed(request), request),
+            Measured::Missing { request } | Measured::NotReady { request } => sum.add(0.0, request),
         }
-        request += replica.request();
-        count += 1;
     }
-    let second = ratio(observed(usage, request), target)?;
+    let second = ratio(observed(&sum), target)?;
     let crossed = (first < 1.0 && second > 1.0) || (first > 1.0 && second < 1.0);
     if tolerance.holds(second) || crossed {
         return Some(current);
     }
-    let wanted = round_up(second * f64::from(count));
+    let wanted = round_up(second * f64::from(sum.count));
     // A surplus replica of a roll-out must not turn a fall into a rise, or the reverse.
     let contradicts = (second < 1.0 && wanted > current) || (second > 1.0 && wanted < current);
     Some(if contradicts { current } else { wanted })
@@ -186,6 +213,11 @@ mod tests {
         assert_eq!(utilization(&counted(&[550.0], 1_000.0), 1, 50.0, TOLERANCE), Some(1));
         assert_eq!(utilization(&counted(&[450.0], 1_000.0), 1, 50.0, TOLERANCE), Some(1));
         assert_eq!(utilization(&counted(&[560.0], 1_000.0), 1, 50.0, TOLERANCE), Some(2));
+        assert_eq!(
+            value(0.18, 0.2, 10, 10, TOLERANCE),
+            Some(10),
+            "0.18 is 90 % of 0.2, whatever a computer says"
+        );
         let tight_up = Tolerance { up: 0.0, down: 0.1 };
         assert_eq!(utilization(&counted(&[510.0], 1_000.0), 1, 50.0, tight_up), Some(2));
     }
@@ -282,6 +314,23 @@ mod tests {
             let less = utilization(&counted(&usages, 1_000.0), current, target, TOLERANCE);
             let raised: Vec<f64> = usages.iter().map(|it| it + more).collect();
             prop_assert!(utilization(&counted(&raised, 1_000.0), current, target, TOLERANCE) >= less);
+        }
+
+        #[test]
+        fn more_load_never_means_fewer_whatever_state_replicas_are_in(
+            states in prop::collection::vec((0..4u8, 0.0..300.0f64, 50.0..200.0f64), 1..8), more in 0.0..300.0f64,
+            target in 1.0..200.0f64,
+        ) {
+            let replicas = |more: f64| states.iter().map(|&(state, usage, request)| match state {
+                0 => Measured::Missing { request },
+                1 => Measured::NotReady { request },
+                _ => Measured::Counted { usage: usage + more, request },
+            }).collect::<Vec<_>>();
+            let current = u32::try_from(states.len()).unwrap();
+            for formula in [utilization, per_replica] {
+                let less = formula(&replicas(0.0), current, target, TOLERANCE);
+                prop_assert!(formula(&replicas(more), current, target, TOLERANCE) >= less);
+            }
         }
 
         #[test]

@@ -454,6 +454,8 @@ mod tests {
             reason: "cpu.avg 89.3 > 75".to_owned(),
             limited_by: None,
             trail: vec![],
+            limits: None,
+            limits_before: None,
         };
         Event::Decision { policy: PolicyKey::new("web"), generation: 3, record }
     }

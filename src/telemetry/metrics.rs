@@ -5,7 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
-use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, Registry, TextEncoder,
+};
 
 use super::policy_series::PolicySeries;
 pub use super::policy_series::{ActionResult, PolicyInfo};
@@ -32,6 +34,8 @@ pub struct Metrics {
     policies_invalid: IntGauge,
     sampled_replicas: IntGauge,
     replica_read_duration: HistogramVec,
+    history_errors: IntCounter,
+    history_dropped: IntCounter,
 }
 
 impl Metrics {
@@ -89,6 +93,16 @@ impl Metrics {
                 "How long one reading of one replica took, by what it was read from.",
                 "source",
                 &READ_SECONDS,
+            ),
+            history_errors: counter(
+                &registry,
+                "docktor_history_errors_total",
+                "Failures to write the history.",
+            ),
+            history_dropped: counter(
+                &registry,
+                "docktor_history_dropped_total",
+                "Passes that the history lacks, because they could not be written in time.",
             ),
             registry,
         }
@@ -165,6 +179,16 @@ impl Metrics {
         self.replica_read_duration.with_label_values(&[source]).observe(took.as_secs_f64());
     }
 
+    /// The history could not be written.
+    pub fn history_failed(&self) {
+        self.history_errors.inc();
+    }
+
+    /// So many passes are not in the history, as they could not be written in time.
+    pub fn history_dropped(&self, passes: usize) {
+        self.history_dropped.inc_by(u64::try_from(passes).unwrap_or(u64::MAX));
+    }
+
     /// All of it in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
@@ -188,6 +212,10 @@ impl Metrics {
 
 fn build_info_opts(version: &str) -> Opts {
     Opts::new("docktor_build_info", "What runs; always 1.").const_label("version", version)
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    register(registry, IntCounter::new(name, help).expect("valid family"))
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {

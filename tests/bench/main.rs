@@ -9,6 +9,8 @@ mod decide;
 mod figure;
 mod footprint;
 mod growth;
+#[cfg(feature = "history")]
+mod history;
 mod pass;
 mod program;
 mod project;
@@ -25,10 +27,12 @@ static ALLOCATOR: Counting = Counting;
 type Part = (&'static str, fn());
 
 /// From what takes microseconds to what takes minutes.
-const PARTS: [Part; 8] = [
+const PARTS: &[Part] = &[
     ("decide", decide::measure),
     ("simulate", simulate::measure),
     ("pass", pass::measure),
+    #[cfg(feature = "history")]
+    ("history", history::measure),
     ("sample", sample::measure),
     ("reaction", reaction::measure),
     ("growth", growth::measure),

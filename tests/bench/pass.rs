@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
 use docktor::clock::Clock;
+use docktor::controller::forecast::Forecasts;
 use docktor::controller::reconcile::Parts;
 use docktor::controller::state::Policy;
+use docktor::history::Recorder;
 use docktor::model::key::PolicyKey;
 use docktor::store::Store;
 use docktor::store::memory::MemoryStore;
@@ -117,11 +119,13 @@ fn parts(policies: &Path, state: &Path, clock: Clock, world: &Arc<World>, store:
         memories: Arc::new(MemoryStore::open(state).expect("a state folder")),
         sidecars: Arc::new(Sidecars::new(policies, None, state)),
         stop: store.stop_file().clone(),
+        history: Recorder::off(),
         admin,
         events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
         metrics,
         wakes,
         growth: Arc::new(tokio::sync::Semaphore::new(8)),
+        forecasts: Forecasts::default(),
         changes: AtomicU64::new(0),
     }
 }

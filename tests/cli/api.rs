@@ -9,19 +9,19 @@ use serde_json::Value;
 use super::fixture::{Fixture, STUBBORN};
 
 /// An answer: status, head, body.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }
 
-fn ask(fixture: &Fixture, method: &str, path: &str, body: &str) -> Answer {
+pub fn ask(fixture: &Fixture, method: &str, path: &str, body: &str) -> Answer {
     let mut stream = UnixStream::connect(fixture.socket()).unwrap();
     write!(
         stream,

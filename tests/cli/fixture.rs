@@ -8,6 +8,7 @@ use docktor::admin::Admin;
 use docktor::admin::order::{AdminError, Order};
 use docktor::admin::view::PolicyView;
 use docktor::clock::Clock;
+use docktor::history::Archive;
 use docktor::http::Services;
 use docktor::http::access::Token;
 use docktor::http::server::{SocketServer, TcpServer};
@@ -42,7 +43,7 @@ impl Fixture {
     /// With no policy.
     pub fn with_token(token: Option<&str>) -> Self {
         let folder = TempDir::new().unwrap();
-        let (admin, mut received) = Admin::new();
+        let (admin, mut received) = Admin::with_history(Archive::at(folder.path()));
         let metrics = Arc::new(Metrics::new("0.0.0"));
         let token = token.map(|token| {
             let file = folder.path().join("token");

@@ -3,6 +3,8 @@
 mod access;
 mod api;
 mod fixture;
+#[cfg(feature = "history")]
+mod history;
 mod offline;
 mod online;
 mod orders;

@@ -3,11 +3,18 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+use docktor::admin::explanation::Explanation;
+use docktor::api::effective::Spec;
+use docktor::api::policy::PolicySpec;
 use docktor::api::status::Phase;
+use docktor::decide::outlook::Present;
+use docktor::decide::{Constraints, decide};
 use docktor::model::key::PolicyKey;
+use docktor::model::memory::Memory;
+use docktor::model::observation::{Observation, Snapshot};
 use insta::assert_snapshot;
 
-use super::fixture::{Fixture, command, redacted, web};
+use super::fixture::{Fixture, ago, command, redacted, web};
 
 fn fixture() -> Fixture {
     let fixture = Fixture::start();
@@ -71,6 +78,53 @@ fn policies_are_sorted_by_any_field() {
     assert_eq!(run.stdout, "policy/stubborn\npolicy/api\npolicy/web\n");
     let run = fixture.docktorctl(&["get", "pol", "--sort-by", "{.status.phase}", "-o", "name"]);
     assert_eq!(run.stdout, "policy/api\npolicy/stubborn\npolicy/web\n");
+}
+
+#[test]
+fn the_present_decision_is_told_with_what_would_change_it() {
+    let fixture = fixture();
+    fixture.admin.explain(&PolicyKey::new("web"), Some(explanation()));
+    let run = fixture.docktorctl(&["explain", "web"]);
+    for line in [
+        "web: stay at 4 replicas.",
+        "  4 of 4 replicas ready; minimum 2, maximum 10; mode Auto, phase Active",
+        "    - cpu.avg is 60.2, needs > 75",
+        "    - cpu.avg is 60.2, needs < 20",
+    ] {
+        assert!(run.stdout.lines().any(|it| it == line), "{line}: {run}");
+    }
+    assert!(run.stdout.contains("it may grow at "), "{run}");
+    assert!(run.stdout.is_ascii() && !run.stdout.contains('\u{1b}'), "{run}");
+    let picked =
+        fixture.docktorctl(&["explain", "web", "-o", "jsonpath={.outlook.grow.rules.rules[0].outcome}"]);
+    assert_eq!(picked.stdout, "Fails", "{picked}");
+    let yaml = fixture.docktorctl(&["explain", "web", "-o", "yaml"]).stdout;
+    assert!(yaml.contains("kind: PolicyExplanation"), "{yaml}");
+}
+
+/// A policy of rules that sees 60.2 on four replicas.
+fn explanation() -> Explanation {
+    let policy: serde_json::Value = serde_yaml::from_str(
+        "{target: {compose: {project: shop, service: web}}, interval: 30s, replicas: {min: 2, max: 10}, \
+         scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 75}]}, \
+         scaleDown: {rules: [{metric: cpu.avg, op: '<', value: 20}], step: '-1'}}",
+    )
+    .unwrap();
+    let policy: PolicySpec = serde_json::from_value(policy).unwrap();
+    let spec = Spec::effective(&policy, None).unwrap();
+    let metrics = [("cpu.avg".to_owned(), Observation::Value(60.2))].into();
+    let snapshot = Snapshot { current: Some(4), metrics, evaluation: true, ..Snapshot::default() };
+    let (mut memory, constraints, now) = (Memory::default(), Constraints::default(), ago(3));
+    let decision = decide(&spec, &mut memory, &snapshot, &constraints, now);
+    let present = Present {
+        spec: &spec,
+        memory: &memory,
+        snapshot: &snapshot,
+        constraints: &constraints,
+        decision: &decision,
+        next_evaluation: Some(now.plus(spec.interval)),
+    };
+    Explanation::of("web", Phase::Active, &present, None)
 }
 
 #[test]

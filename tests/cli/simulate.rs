@@ -41,6 +41,27 @@ fn a_table_and_a_report_tell_what_a_policy_would_do() {
 }
 
 #[test]
+fn one_row_is_told_as_a_story() {
+    let (run, folder) = simulate(POLICY, TRACE, &["--explain", "45"]);
+    assert_snapshot!(redacted(&run, folder.path()));
+    let (run, _) = simulate(POLICY, TRACE, &["--explain", "45", "-o", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        (&told["kind"], &told["decision"]["from"]),
+        (&"PolicyExplanation".into(), &8.into()),
+        "{told}"
+    );
+    for (arguments, code, words) in [
+        (&["--explain", "46"][..], 4, "trace has no row at that moment; the row before that is at 45"),
+        (&["--explain", "noon"], 2, "a number of seconds, as in `30`, or a time"),
+        (&["--explain", "45", "-o", "svg"], 2, "`simulate --explain` prints a story, json and yaml only"),
+    ] {
+        let (run, _) = simulate(POLICY, TRACE, arguments);
+        assert!(run.code == code && run.stderr.contains(words), "{arguments:?} {run}");
+    }
+}
+
+#[test]
 fn json_lines_give_one_decision_a_row() {
     let (run, _) = simulate(POLICY, TRACE, &["-o", "jsonl"]);
     let rows: Vec<serde_json::Value> =
@@ -59,6 +80,28 @@ fn json_lines_give_one_decision_a_row() {
     let whole: serde_json::Value = serde_json::from_str(&whole.stdout).unwrap();
     assert_eq!(whole["decisions"].as_array().unwrap(), &rows);
     assert_eq!(whole["report"]["rows"], 6);
+}
+
+#[test]
+fn limits_have_a_column_and_fields_of_their_own() {
+    let policy = "apiVersion: docktor.dev/v1\nkind: ScalingPolicy\nmetadata: {name: builder}\nspec:\n  \
+                  target: {compose: {project: shop, service: web}}\n  \
+                  resources: {cpuQuota: {min: 100%, max: 800%}, tasksMax: {min: 100, max: 1500}}\n  \
+                  scaleUp: {rules: [{metric: cpu.utilization, op: '>', value: 80}], step: x1.5}\n";
+    let trace = "at,cpu.utilization,limits.cpuQuota\n0,50,200%\n15,90,\n30,50,\n";
+    let (run, folder) = simulate(policy, trace, &["--report"]);
+    assert_snapshot!(redacted(&run, folder.path()));
+    let (run, _) = simulate(policy, trace, &["-o", "jsonl"]);
+    let rows: Vec<serde_json::Value> =
+        run.stdout.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    assert_eq!(rows[1]["limitsBefore"], serde_json::json!({"cpuQuota": "200%", "tasksMax": 100}));
+    assert_eq!(rows[1]["limits"], serde_json::json!({"cpuQuota": "300%", "tasksMax": 100}));
+    assert_eq!(rows[2].get("limitsBefore"), None);
+    let (run, _) = simulate(policy, "at,limits.cpuQuota\n0,200\n", &[]);
+    assert!(
+        run.code == 2 && run.stderr.contains("line 2: `limits.cpuQuota`: found `200`; write `200%`"),
+        "{run}"
+    );
 }
 
 #[test]

@@ -3,15 +3,23 @@
 
 mod activation;
 mod behavior;
+mod cron;
+mod hpa_behavior;
+mod hpa_calculator;
+mod keda;
+mod nomad;
 mod rules;
 mod schedules;
+mod sizing;
 mod tracking;
 
 use docktor::api::Document;
+use docktor::api::condition::Reason;
 use docktor::api::effective::{Spec, built_in};
 use docktor::api::read::read;
+use docktor::model::decision::{Decision, Limitation};
 use docktor::simulation::replay::{Replay, Simulated};
-use docktor::simulation::trace::Reader;
+use docktor::simulation::trace::{Reader, Row};
 
 /// Grows as fast as it likes and shrinks at once.
 const FREE: &str = "
@@ -25,11 +33,14 @@ const SOURCES: &str = "
     latency: {prometheus: {url: 'http://h:9090', query: q}}
 ";
 
-/// The decisions of a policy whose `spec`, its target aside, is this, on the rows of a trace.
-fn decisions(spec: &str, trace: &str) -> Vec<Simulated> {
+/// A scale target that has replicas.
+const WEB: &str = "compose: {project: shop, service: web}";
+
+/// What a policy of this target, whose other `spec` is this, makes of each row of a trace.
+fn replayed<T>(target: &str, spec: &str, trace: &str, told: impl Fn(&Row, &Decision) -> T) -> Vec<T> {
     let text = format!(
         "apiVersion: docktor.dev/v1\nkind: ScalingPolicy\nmetadata: {{name: web}}\nspec:\n  \
-         target: {{compose: {{project: shop, service: web}}}}\n{spec}"
+         target: {{{target}}}\n{spec}"
     );
     let mut documents = read("web.yaml", text.as_bytes());
     let document = documents.pop().expect("there is a document").document;
@@ -38,7 +49,23 @@ fn decisions(spec: &str, trace: &str) -> Vec<Simulated> {
     let mut replay = Replay::new(Spec::effective(&policy.spec, profile.as_ref()).unwrap());
     let mut reader = Reader::new();
     let rows = trace.lines().filter_map(|line| reader.row(line).unwrap());
-    rows.map(|row| Simulated::new(&row, &replay.decide(&row))).collect()
+    rows.map(|row| told(&row, &replay.decide(&row))).collect()
+}
+
+/// The decisions, row by row, as `simulate` shows them.
+fn decisions(spec: &str, trace: &str) -> Vec<Simulated> {
+    decisions_of(WEB, spec, trace)
+}
+
+/// The same of another target.
+fn decisions_of(target: &str, spec: &str, trace: &str) -> Vec<Simulated> {
+    replayed(target, spec, trace, Simulated::new)
+}
+
+/// The counts that are decided, and what `ScalingLimited` says of each.
+fn outcomes(spec: &str, trace: &str) -> Vec<(u32, Reason)> {
+    let reason = |it: &Decision| it.limited_by.and_then(Limitation::reason);
+    replayed(WEB, spec, trace, |_, it| (it.desired, reason(it).unwrap_or(Reason::DesiredWithinRange)))
 }
 
 /// The counts that are decided, row by row.

@@ -6,19 +6,22 @@ use std::sync::atomic::AtomicU64;
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
 use docktor::admin::order::Order;
+use docktor::admin::story::story;
 use docktor::admin::view::{HoldRequest, PolicyView};
 use docktor::api::condition::{Condition, ConditionType};
 use docktor::api::policy::Mode;
 use docktor::api::status::Status;
 use docktor::clock::Clock;
 use docktor::controller::Controller;
+use docktor::controller::forecast::{Forecasts, NoPast, Past};
 use docktor::controller::reconcile::Parts;
+use docktor::history::{self, Archive, Recorder, Retention};
 use docktor::model::key::PolicyKey;
 use docktor::store::Store;
 use docktor::store::memory::MemoryStore;
 use docktor::store::sidecar::Sidecars;
 use docktor::store::watch::Watcher;
-use docktor::telemetry::event::Events;
+use docktor::telemetry::event::{EventRecord, Events};
 use docktor::telemetry::metrics::Metrics;
 use docktor::testing::World;
 use docktor::units::Duration;
@@ -59,19 +62,27 @@ pub struct Loop {
     /// The workload.
     pub world: Arc<World>,
     admin: Admin,
+    events: Arc<Events>,
+    history: Recorder,
     controller: JoinHandle<()>,
+    past: Arc<dyn Past>,
     story: Vec<String>,
 }
 
 impl Loop {
     /// A controller over `replicas` replicas and one policy.
     pub async fn start(replicas: u32, policy: &str) -> Self {
+        Self::start_with(replicas, policy, Arc::new(NoPast)).await
+    }
+
+    /// The same, where the time before is known.
+    pub async fn start_with(replicas: u32, policy: &str, past: Arc<dyn Past>) -> Self {
         let clock = Clock::starting_at("2026-11-22T06:00:00Z".parse().expect("a time"));
         let folders = TempDir::new().expect("a folder");
         std::fs::create_dir(folders.path().join("policies")).expect("a folder");
         let world = World::new(clock, replicas);
-        let (admin, controller) = begin(&folders, clock, &world);
-        let run = Self { folders, clock, world, admin, controller, story: Vec::new() };
+        let Begun { admin, events, history, controller } = begin(&folders, clock, &world, &past);
+        let run = Self { folders, clock, world, admin, events, history, controller, past, story: Vec::new() };
         run.write("web.yaml", policy);
         let mut run = run;
         run.kill_and_start_again().await;
@@ -110,12 +121,34 @@ impl Loop {
     pub async fn kill_and_start_again(&mut self) {
         self.controller.abort();
         let _ = (&mut self.controller).await;
-        (self.admin, self.controller) = begin(&self.folders, self.clock, &self.world);
+        let begun = begin(&self.folders, self.clock, &self.world, &self.past);
+        (self.admin, self.events, self.history, self.controller) =
+            (begun.admin, begun.events, begun.history, begun.controller);
         self.pass(Duration::from_secs(5)).await;
+    }
+
+    /// The present decision as `docktorctl explain` tells it.
+    pub fn explained(&self) -> String {
+        let explanation = self.admin.explanation(&web()).expect("something is decided");
+        story(&explanation, self.clock.now()).join("\n")
+    }
+
+    pub fn is_explained(&self) -> bool {
+        self.admin.explanation(&web()).is_some()
     }
 
     pub fn views(&self) -> Vec<Arc<PolicyView>> {
         self.admin.policies()
+    }
+
+    /// What was stored so far.
+    pub fn archive(&self) -> Archive {
+        self.history.flush();
+        self.admin.archive().clone()
+    }
+
+    pub fn state(&self) -> std::path::PathBuf {
+        self.folders.path().join("state")
     }
 
     pub fn status(&self) -> Status {
@@ -129,6 +162,11 @@ impl Loop {
             .find(|it| it.kind == kind)
             .cloned()
             .unwrap_or_else(|| panic!("{kind:?}: {conditions:?}"))
+    }
+
+    /// What this controller told, oldest first.
+    pub fn events(&self) -> Vec<EventRecord> {
+        self.events.recent()
     }
 
     pub async fn hold(&self, hold_for: Duration) {
@@ -165,13 +203,23 @@ fn web() -> PolicyKey {
     PolicyKey::new("web")
 }
 
-fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHandle<()>) {
+/// What runs, and its ends.
+struct Begun {
+    admin: Admin,
+    events: Arc<Events>,
+    history: Recorder,
+    controller: JoinHandle<()>,
+}
+
+fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>, past: &Arc<dyn Past>) -> Begun {
     let (policies, state) = (folders.path().join("policies"), folders.path().join("state"));
     let metrics = Arc::new(Metrics::new("test"));
     let memories = MemoryStore::open(&state).expect("a state folder");
     let store = Store::open(&policies, &state, clock.now()).expect("a store");
-    let (admin, orders) = Admin::new();
+    let (history, archive) = history::start(&state, Retention::default(), &metrics);
+    let (admin, orders) = Admin::with_history(archive);
     let (wakes, waking) = mpsc::channel(64);
+    let events = Arc::new(Events::new(clock, Arc::clone(&metrics)));
     let target = Arc::clone(world);
     let parts = Parts {
         clock,
@@ -180,14 +228,17 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>) -> (Admin, JoinHan
         memories: Arc::new(memories),
         sidecars: Arc::new(Sidecars::new(&policies, None, &state)),
         stop: store.stop_file().clone(),
+        history: history.clone(),
         admin: admin.clone(),
-        events: Arc::new(Events::new(clock, Arc::clone(&metrics))),
+        events: Arc::clone(&events),
         metrics,
         growth: Arc::new(Semaphore::new(8)),
         wakes,
+        forecasts: Forecasts::new(Arc::clone(past)),
         changes: AtomicU64::new(0),
     };
     let watcher = Watcher::new(Some(Duration::from_secs(2)));
     let controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
-    (admin, tokio::spawn(controller.run(CancellationToken::new())))
+    let controller = tokio::spawn(controller.run(CancellationToken::new()));
+    Begun { admin, events, history, controller }
 }

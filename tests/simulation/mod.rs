@@ -1,6 +1,11 @@
 //! The real loop on paused time, with a workload in memory and a policy folder on disk.
 
+mod agreement;
+mod explain;
+mod forecast;
 mod harness;
+#[cfg(feature = "history")]
+mod past;
 
 use docktor::api::condition::{ConditionStatus, ConditionType, Reason};
 use docktor::api::policy::Mode;

@@ -216,7 +216,7 @@ fn read_limits(host: &Value) -> Limits {
         cpus: positive("NanoCpus").map(|nanos| nanos / 1e9).or_else(quota),
         memory: positive("Memory"),
         tasks: positive("PidsLimit"),
-        host: HostCapacity::default(),
+        ..Limits::default()
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use croner::parser::{CronParser, Seconds, Year};
-
 use super::*;
+use crate::api::cron;
 
 /// Formulas that read formulas, at most this deep.
 const MAX_NESTING: usize = 16;
@@ -12,7 +11,8 @@ const MAX_NESTING: usize = 16;
 /// `written` is the policy over its profile; `filled` is that with the defaults.
 pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec, SpecError> {
     let no_sources = BTreeMap::new();
-    let mut metrics = Metrics { sources: filled.metrics.as_ref().unwrap_or(&no_sources), table: Vec::new() };
+    let sources = filled.metrics.as_ref().unwrap_or(&no_sources);
+    let mut metrics = Metrics { sources, table: Vec::new(), bands: Vec::new() };
     let has_step = |it: &Option<Direction>| it.as_ref().is_some_and(|it| it.step.is_some());
     let up = required(filled.scale_up.as_ref(), "spec.scaleUp")?;
     let down = required(filled.scale_down.as_ref(), "spec.scaleDown")?;
@@ -26,6 +26,7 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
     for (index, it) in filled.schedules.iter().flatten().enumerate() {
         schedules.push(ScheduleSpec::compile(it, &format!("spec.schedules[{index}]"))?);
     }
+    let forecast = filled.forecast.as_ref().map(|it| forecast(it, &mut metrics)).transpose()?;
     let (bounds, idle) = match &filled.replicas {
         Some(it) => bounds(it)?,
         None => (Bounds::new(0, MAX_REPLICAS)?, None),
@@ -41,14 +42,16 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
         readiness_delay: required(filled.readiness_delay, "spec.readinessDelay")?,
         bounds,
         idle,
+        by_name: by_name(&metrics.table),
         metrics: metrics.table,
+        bands: metrics.bands,
         sources,
         scale_up,
         scale_down,
         track,
         schedules,
         fallback: fallback(filled)?,
-        forecast: filled.forecast.clone(),
+        forecast,
         victim: scale_in.victim.unwrap_or_default(),
         drain: scale_in.drain,
         drift: drift(required(filled.drift.as_ref(), "spec.drift")?)?,
@@ -56,10 +59,16 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
         priority: filled.priority.unwrap_or(0),
         notify: filled.notify.clone().unwrap_or_default(),
         on_delete: filled.on_delete.unwrap_or_default(),
-        resources: filled.resources.clone(),
+        sizing: filled.resources.as_ref().map(sizing::compile),
         order: filled.order,
         horizontal: filled.replicas.is_some(),
     })
+}
+
+fn by_name(metrics: &[Metric]) -> Vec<MetricIndex> {
+    let mut indices: Vec<_> = (0..metrics.len()).map(MetricIndex).collect();
+    indices.sort_by_key(|it| &metrics[it.0].name);
+    indices
 }
 
 fn required<T>(field: Option<T>, path: &str) -> Result<T, SpecError> {
@@ -127,8 +136,10 @@ fn compiled(rule: &Rule, path: &str, metrics: &mut Metrics<'_>) -> Result<Compil
             let lower = within.lower.unwrap_or(f64::NEG_INFINITY);
             let upper = within.upper.unwrap_or(f64::INFINITY);
             let points = within.points.unwrap_or(5).max(1);
-            let test = Test::Within { metric: metrics.index(metric, path)?, lower, upper, points };
-            (format!("{lower} <= {metric} < {upper} for {points} points"), test)
+            let text = format!("{lower} <= {metric} < {upper} for {points} points");
+            let metric = metrics.index(metric, path)?;
+            let test = Test::Within { band: metrics.band(&text), metric, lower, upper, points };
+            (text, test)
         }
         Rule { metric: None, op: None, value: None, expr: Some(source), within: None, .. } => {
             let expr = Expr::condition(source)
@@ -141,7 +152,7 @@ fn compiled(rule: &Rule, path: &str, metrics: &mut Metrics<'_>) -> Result<Compil
 }
 
 fn tracked(it: &Track, path: &str, metrics: &mut Metrics<'_>) -> Result<TrackSpec, SpecError> {
-    let of_target = TargetMetric::parse(&it.metric);
+    let of_target = of_target(&it.metric);
     let goal = match (it.target, it.average_value, of_target) {
         (Some(target), None, Some(metric)) if metric.aggregate == Aggregate::Utilization => {
             Goal::Utilization { resource: metric.resource, target }
@@ -153,6 +164,24 @@ fn tracked(it: &Track, path: &str, metrics: &mut Metrics<'_>) -> Result<TrackSpe
     };
     let metric = metrics.index(&it.metric, path)?;
     Ok(TrackSpec { metric, goal, activation: it.activation.unwrap_or(0.0), wakes: of_target.is_none() })
+}
+
+/// What of the target's replicas that metric is, itself or as a trend.
+fn of_target(metric: &str) -> Option<TargetMetric> {
+    let trend = trend_metric::parse(metric);
+    TargetMetric::parse(trend.as_ref().map_or(metric, |(of, _)| of))
+}
+
+fn forecast(it: &Forecast, metrics: &mut Metrics<'_>) -> Result<ForecastSpec, SpecError> {
+    Ok(ForecastSpec {
+        metric: metrics.index(&it.metric, "spec.forecast")?,
+        shown: format!("{}.forecast", it.metric).into(),
+        horizon: it.horizon,
+        season: it.season,
+        average_value: it.average_value,
+        confidence: required(it.confidence, "spec.forecast.confidence")?,
+        wakes: of_target(&it.metric).is_none(),
+    })
 }
 
 fn window(it: &crate::api::metric::Cron, name: &str) -> Result<ScheduleSpec, SpecError> {
@@ -208,8 +237,7 @@ impl ScheduleSpec {
     /// When the time zone or an expression is none, or there is not exactly one of `end` and `duration`.
     pub fn compile(it: &Schedule, path: &str) -> Result<Self, SpecError> {
         let wrong = |field: &str| SpecError::Time { path: format!("{path}.{field}") };
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = |text: &str, field: &str| parser.parse(text).map_err(|_| wrong(field));
+        let cron = |text: &str, field: &str| cron::parse(text).map_err(|_| wrong(field));
         let end = match (&it.end, it.duration) {
             (Some(end), None) => End::At(Box::new(cron(end, "end")?)),
             (None, Some(duration)) => End::After(duration),
@@ -231,15 +259,24 @@ fn ambiguous(path: &str, needs: &'static str) -> SpecError {
     SpecError::Ambiguous { path: path.to_owned(), needs }
 }
 
-/// The table of metrics, filled as they are asked for.
+/// The tables of metrics and bands, filled as they are asked for.
 struct Metrics<'a> {
     sources: &'a BTreeMap<String, MetricSource>,
     table: Vec<Metric>,
+    bands: Vec<Name>,
 }
 
 impl Metrics<'_> {
     fn index(&mut self, name: &str, path: &str) -> Result<MetricIndex, SpecError> {
         self.nested(name, path, 0)
+    }
+
+    fn band(&mut self, text: &str) -> BandIndex {
+        let known = self.bands.iter().position(|it| **it == *text);
+        BandIndex(known.unwrap_or_else(|| {
+            self.bands.push(text.into());
+            self.bands.len() - 1
+        }))
     }
 
     fn nested(&mut self, name: &str, path: &str, depth: usize) -> Result<MetricIndex, SpecError> {
@@ -254,6 +291,9 @@ impl Metrics<'_> {
     fn origin(&mut self, name: &str, path: &str, depth: usize) -> Result<Origin, SpecError> {
         if let Some(metric) = TargetMetric::parse(name) {
             return Ok(Origin::Target(metric));
+        }
+        if let Some((of, kind)) = trend_metric::parse(name) {
+            return Ok(Origin::Trend { of: self.nested(&of, path, depth)?, kind });
         }
         let unknown = || SpecError::UnknownMetric { path: path.to_owned(), metric: name.to_owned() };
         let (source, field) =

@@ -54,9 +54,11 @@ pub fn effective_policy(policy: &PolicySpec, profile: Option<&PolicySpec>) -> Po
         warm_up: written.warm_up.or(Some(Duration::from_secs(60))),
         readiness_delay: written.readiness_delay.or(Some(Duration::from_secs(30))),
         replicas: written.replicas.map(fill_replicas),
+        resources: written.resources.map(|it| sizing::fill(it, profile)),
         scale_up: Some(fill_up(written.scale_up.unwrap_or_default())),
         scale_down: Some(fill_down(written.scale_down.unwrap_or_default())),
         track: written.track.map(|it| it.into_iter().map(fill_track).collect()),
+        forecast: written.forecast.map(fill_forecast),
         fallback: Some(fill_fallback(written.fallback)),
         scale_in: Some(ScaleIn {
             victim: written.scale_in.as_ref().and_then(|it| it.victim).or(Some(Victim::HighestNumber)),
@@ -191,6 +193,10 @@ fn fill_direction(it: Direction, when: When, step: Step, window: Duration, limit
 
 fn fill_track(it: Track) -> Track {
     Track { activation: it.activation.or(Some(0.0)), ..it }
+}
+
+fn fill_forecast(it: Forecast) -> Forecast {
+    Forecast { confidence: it.confidence.or(Some(0.9)), ..it }
 }
 
 fn fill_fallback(it: Option<Fallback>) -> Fallback {

@@ -15,6 +15,7 @@ use super::policy::{Mode, OnDelete, Order, PolicySpec, Replicas};
 use super::resources::Resources;
 use super::target::Target;
 use super::target_metric::{Aggregate, Resource, TargetMetric};
+use super::trend_metric::{self, TrendKind};
 use crate::expr::{Expr, ExprError};
 use crate::units::{Bounds, BoundsError, Duration, MAX_REPLICAS};
 
@@ -24,6 +25,10 @@ pub type Name = Arc<str>;
 /// Which metric of [`Spec::metrics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MetricIndex(pub usize);
+
+/// Which band of [`Spec::bands`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BandIndex(pub usize);
 
 /// The effective spec of one policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,8 +49,12 @@ pub struct Spec {
     pub bounds: Bounds,
     /// How an idle workload shrinks; only where the minimum is 0 or `idle` is written.
     pub idle: Option<Idle>,
-    /// Every metric that something below asks for. A formula stands after what it reads.
+    /// Every metric that something below asks for. A formula or trend stands after what it reads.
     pub metrics: Vec<Metric>,
+    /// The same metrics in the order of their names.
+    pub by_name: Vec<MetricIndex>,
+    /// The text of every `within` rule, each once.
+    pub bands: Vec<Name>,
     /// Sources as they were written, by name.
     pub sources: Vec<(Name, MetricSource)>,
     /// When and how it grows.
@@ -58,8 +67,8 @@ pub struct Spec {
     pub schedules: Vec<ScheduleSpec>,
     /// What to do when metrics cannot be read.
     pub fallback: FallbackSpec,
-    /// A prediction.
-    pub forecast: Option<Forecast>,
+    /// A prediction that may raise the count ahead of the load.
+    pub forecast: Option<ForecastSpec>,
     /// Which replica goes.
     pub victim: Victim,
     /// How it is emptied before.
@@ -74,8 +83,8 @@ pub struct Spec {
     pub notify: Vec<String>,
     /// What becomes of the workload when the policy is deleted.
     pub on_delete: OnDelete,
-    /// Vertical scaling, as written.
-    pub resources: Option<Resources>,
+    /// Vertical scaling.
+    pub sizing: Option<SizingSpec>,
     /// Which acts first where both ways of scaling are there.
     pub order: Option<Order>,
     /// Does the policy scale replicas at all?
@@ -113,6 +122,13 @@ pub enum Origin {
     Cron(Box<ScheduleSpec>),
     /// Computed from other metrics.
     Formula(Formula),
+    /// Made of another metric's recent values.
+    Trend {
+        /// Of which.
+        of: MetricIndex,
+        /// What is made of them.
+        kind: TrendKind,
+    },
 }
 
 /// An expression with its variables resolved.
@@ -174,6 +190,8 @@ pub enum Test {
     },
     /// `lower` ≤ metric < `upper` for at least `points` points.
     Within {
+        /// Where its points are remembered.
+        band: BandIndex,
         /// Which metric.
         metric: MetricIndex,
         /// Inclusive lower end.
@@ -239,6 +257,19 @@ pub enum Goal {
     AverageValue(f64),
 }
 
+impl Goal {
+    /// The value to hold.
+    #[must_use]
+    pub const fn target(self) -> f64 {
+        match self {
+            Self::Utilization { target, .. }
+            | Self::PerReplica { target }
+            | Self::Value(target)
+            | Self::AverageValue(target) => target,
+        }
+    }
+}
+
 /// A time with its own minimum and maximum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleSpec {
@@ -265,6 +296,25 @@ pub enum End {
     At(Box<Cron>),
     /// So long after its start.
     After(Duration),
+}
+
+/// A prediction that may raise the count ahead of the load.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForecastSpec {
+    /// What is predicted.
+    pub metric: MetricIndex,
+    /// The name under which the predicted value is shown.
+    pub shown: Name,
+    /// How far ahead.
+    pub horizon: Duration,
+    /// Length of the season, where there is one.
+    pub season: Option<Duration>,
+    /// What one replica can take of the metric.
+    pub average_value: f64,
+    /// Share of the futures that the floor covers, above 0 and below 1.
+    pub confidence: f64,
+    /// Can it wake the workload? Metrics of the target cannot.
+    pub wakes: bool,
 }
 
 /// What to do when metrics cannot be read.
@@ -361,10 +411,12 @@ pub enum SpecError {
 mod compile;
 mod defaults;
 mod profiles;
+mod sizing;
 mod unsupported;
 
 pub use defaults::{effective_policy, merged};
 pub use profiles::{BUILT_IN, built_in};
+pub use sizing::{Grouping, LimitSpec, ReserveSpec, SizingSpec};
 pub use unsupported::{Unsupported, unsupported};
 
 impl Spec {

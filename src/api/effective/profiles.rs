@@ -28,6 +28,11 @@ pub fn built_in(name: &str) -> Option<PolicySpec> {
     Some(profile(Numbers { cpu, memory, tasks, consecutive, factor, cooldown }))
 }
 
+/// Is it one of the built-in profiles, and not one of a person that bears the same name?
+pub(super) fn is_built_in(profile: &PolicySpec) -> bool {
+    BUILT_IN.iter().any(|name| built_in(name).as_ref() == Some(profile))
+}
+
 fn profile(numbers: Numbers) -> PolicySpec {
     PolicySpec {
         interval: Some(Duration::from_secs(30)),

@@ -7,9 +7,9 @@ use crate::api::target::ComposeStrategy;
 /// A part of a policy that this build does not do yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
-    /// Where it stands: `spec.forecast`.
+    /// Where it stands: `spec.notify`.
     pub path: String,
-    /// What it is, for people: `a forecast`.
+    /// What it is, for people: `notifiers`.
     pub what: String,
 }
 
@@ -19,9 +19,8 @@ pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     let mut found = Found(Vec::new());
     target(spec, &mut found);
     found.when(spec.mode == Mode::Approve, "spec.mode", "mode Approve");
-    found.when(spec.resources.is_some(), "spec.resources", "vertical scaling");
+    found.when(spec.sizing.is_some(), "spec.resources", "vertical scaling");
     found.when(spec.order.is_some(), "spec.order", "vertical scaling");
-    found.when(spec.forecast.is_some(), "spec.forecast", "a forecast");
     found.when(spec.drain.is_some(), "spec.scaleIn.drain", "draining");
     found.when(!spec.notify.is_empty(), "spec.notify", "notifiers");
     found.when(spec.on_delete == OnDelete::Restore, "spec.onDelete", "onDelete: Restore");

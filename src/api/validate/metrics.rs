@@ -10,6 +10,8 @@ use crate::api::policy::PolicySpec;
 use crate::api::read::hint::{guess, list, shorten};
 use crate::api::target::Target;
 use crate::api::target_metric::TargetMetric;
+use crate::api::trend_metric::{self, TrendKind};
+use crate::units::Duration;
 
 /// What only a systemd unit has besides: the absolute values of what is percent of a limit there.
 const ABSOLUTE: [(&str, &str); 4] =
@@ -19,6 +21,7 @@ const ABSOLUTE: [(&str, &str); 4] =
 pub(super) struct Names<'a> {
     declared: Option<&'a BTreeMap<String, MetricSource>>,
     target: Option<&'a Target>,
+    interval: Option<Duration>,
     unknown: Unknown,
     /// Where sources are declared.
     path: Path,
@@ -37,7 +40,7 @@ impl<'a> Names<'a> {
     /// Those of `spec`, which stands at `path`.
     pub fn of(spec: &'a PolicySpec, unknown: Unknown, path: &Path) -> Self {
         let (declared, target) = (spec.metrics.as_ref(), spec.target.as_ref());
-        Self { declared, target, unknown, path: path.key("metrics") }
+        Self { declared, target, interval: spec.interval, unknown, path: path.key("metrics") }
     }
 
     fn target_fields(&self, source: &str) -> impl Iterator<Item = &'static str> {
@@ -61,6 +64,34 @@ impl<'a> Names<'a> {
     }
 
     fn resolve(&self, metric: &str) -> Result<(), String> {
+        if let Some((base, kind)) = trend_metric::parse(metric) {
+            return self.itself(&base).and_then(|()| self.can_be_seen(metric, kind));
+        }
+        self.itself(metric).map_err(|message| match metric.rsplit_once('.') {
+            Some((base, suffix)) if self.itself(base).is_ok() => {
+                let names = trend_metric::names(base);
+                let names = list(&names.each_ref().map(String::as_str), "or");
+                let suffix = shorten(suffix);
+                format!("`{base}` has no `{suffix}`; write `{base}` alone, or of its recent values {names}")
+            }
+            _ => message,
+        })
+    }
+
+    /// A slope is between two values of its window at least.
+    fn can_be_seen(&self, metric: &str, kind: TrendKind) -> Result<(), String> {
+        match self.interval.filter(|it| kind == TrendKind::Slope && *it >= kind.window()) {
+            Some(interval) => Err(format!(
+                "`{metric}` compares values of {}, and with `interval: {interval}` there is but one; \
+                 write a shorter interval",
+                kind.window()
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Is there this metric, not taken for a trend?
+    fn itself(&self, metric: &str) -> Result<(), String> {
         let (source, field) = match metric.split_once('.') {
             Some((source, field)) => (source, Some(field)),
             None => (metric, None),
@@ -69,7 +100,9 @@ impl<'a> Names<'a> {
             let fields: Vec<String> =
                 self.target_fields(source).map(|field| format!("{source}.{field}")).collect();
             let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-            return if fields.contains(&metric) { Ok(()) } else { Err(unknown(metric, &fields)) };
+            let trends = trend_metric::names(&format!("{source}.avg"));
+            let trends = trends.iter().filter(|it| trend_metric::parse(it).is_some()).map(String::as_str);
+            return if fields.contains(&metric) { Ok(()) } else { Err(unknown(metric, &fields, trends)) };
         }
         let declared = self.declared.and_then(|declared| declared.get(source));
         match (declared, field) {
@@ -86,7 +119,11 @@ impl<'a> Names<'a> {
             (Some(it), Some(_)) => {
                 let fields: Vec<String> =
                     it.fields().iter().map(|field| format!("{source}.{field}")).collect();
-                Err(unknown(metric, &fields.iter().map(String::as_str).collect::<Vec<_>>()))
+                Err(unknown(
+                    metric,
+                    &fields.iter().map(String::as_str).collect::<Vec<_>>(),
+                    std::iter::empty(),
+                ))
             }
             (None, _) if self.unknown == Unknown::MayBeElsewhere => Ok(()),
             (None, _) => Err(self.undeclared(source)),
@@ -107,9 +144,10 @@ impl<'a> Names<'a> {
     }
 }
 
-fn unknown(metric: &str, fields: &[&str]) -> String {
+/// `others` are not listed, and may have been meant.
+fn unknown<'a>(metric: &str, fields: &[&'a str], others: impl Iterator<Item = &'a str>) -> String {
     let (metric, there_are) = (shorten(metric), list(fields, "and"));
-    match guess(&metric, fields.iter().copied()) {
+    match guess(&metric, fields.iter().copied().chain(others)) {
         Some(guess) => {
             format!("there is no metric `{metric}`; did you mean `{guess}`? There are {there_are}")
         }

@@ -28,6 +28,8 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_INTERVAL: Duration = HOUR;
 /// Most failures in a row that a policy may wait for.
 const MOST_FAILURES: u32 = 1_000;
+/// Fewest intervals in the season of a forecast.
+const INTERVALS_OF_A_SEASON: i64 = 4;
 /// Signals that ask a process to end or to do something before it.
 const SIGNALS: [&str; 10] = [
     "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT", "SIGPWR",
@@ -66,7 +68,12 @@ pub(super) fn check(spec: &PolicySpec, form: Form, path: &Path, findings: &mut F
     }
     if let Some(it) = &spec.forecast {
         names.check(&it.metric, &path.key("forecast").key("metric"), findings);
-        forecast(it, &path.key("forecast"), findings);
+        forecast(it, spec.interval, &path.key("forecast"), findings);
+        if form == Form::Whole && spec.replicas.is_none() && spec.resources.is_some() {
+            let message =
+                "a forecast raises the number of replicas, and there are no `replicas` here; take it out";
+            findings.add_after(path.key("forecast"), message, vec![path.key("replicas")]);
+        }
     }
     if let Some(it) = &spec.fallback {
         fallback(it, spec.replicas.as_ref(), form, path, findings);
@@ -179,12 +186,21 @@ fn times(spec: &PolicySpec, path: &Path, findings: &mut Findings) {
     within(spec.readiness_delay, Duration::ZERO..=DAY, path.key("readinessDelay"), findings);
 }
 
-fn forecast(forecast: &Forecast, path: &Path, findings: &mut Findings) {
+fn forecast(forecast: &Forecast, interval: Option<Duration>, path: &Path, findings: &mut Findings) {
     some_time(Some(forecast.horizon), WEEK, path.key("horizon"), findings);
     within(forecast.season, MINUTE..=YEAR, path.key("season"), findings);
     if let Some(season) = forecast.season.filter(|season| *season < forecast.horizon) {
         let message = format!("season {season} is shorter than horizon {}", forecast.horizon);
         findings.add_after(path.key("season"), message, vec![path.key("horizon")]);
+    }
+    let too_short = |interval: &Duration| {
+        forecast.season.is_some_and(|it| it.as_millis() < interval.as_millis() * INTERVALS_OF_A_SEASON)
+    };
+    if let (Some(season), Some(interval)) = (forecast.season, interval.filter(too_short)) {
+        let message = format!(
+            "season {season} is shorter than {INTERVALS_OF_A_SEASON} intervals of {interval}; its shape could not be seen"
+        );
+        findings.add(path.key("season"), message);
     }
     positive(Some(forecast.average_value), path.key("averageValue"), findings);
     if let Some(confidence) = forecast.confidence.filter(|it| *it <= 0.0 || *it >= 1.0) {
@@ -273,14 +289,20 @@ fn recommends_something(spec: &PolicySpec, path: &Path, findings: &mut Findings)
     };
     let up = spec.scale_up.as_ref().filter(has_rules);
     let down = spec.scale_down.as_ref().filter(has_rules);
-    let track = spec.track.as_ref().is_some_and(|track| !track.is_empty());
-    let schedules = spec.schedules.as_ref().is_some_and(|schedules| !schedules.is_empty());
+    // These move the count; a policy of limits alone has none.
+    let counts = spec.replicas.is_some() || spec.resources.is_none();
+    let track = counts && spec.track.as_ref().is_some_and(|track| !track.is_empty());
+    let schedules = counts && spec.schedules.as_ref().is_some_and(|schedules| !schedules.is_empty());
+    let forecast = counts && spec.forecast.is_some();
     let histogram = spec.resources.as_ref().is_some_and(|it| it.recommend == Some(Recommend::Histogram));
     let steps_down = down.is_some_and(|it| it.step.is_some());
-    if up.is_some() || steps_down || track || schedules || histogram || spec.forecast.is_some() {
+    if up.is_some() || steps_down || track || schedules || histogram || forecast {
         return;
     }
-    let message = if down.is_some() {
+    let message = if !counts {
+        "nothing here can move a limit: `track`, `schedules` and `forecast` move the count of replicas; add \
+         `scaleUp.rules`, `scaleDown.rules` with `scaleDown.step`, `resources.recommend: Histogram` or a `profile`"
+    } else if down.is_some() {
         "nothing here can change the count: `scaleDown.rules` only permit; add `scaleDown.step`, `scaleUp.rules`, \
          `track`, `schedules` or `forecast`"
     } else {

@@ -7,6 +7,7 @@ use super::metrics::Names;
 use crate::api::behavior::{Direction, Limit, Rule, Step, Track, Within};
 use crate::api::path::Path;
 use crate::api::read::hint::shorten;
+use crate::api::trend_metric;
 use crate::units::Duration;
 
 /// Longest period of a limit; changes are remembered that long.
@@ -47,18 +48,14 @@ pub(super) fn direction(
     if let Some(limits) = &direction.limits {
         few(limits.len(), &path.key("limits"), findings);
         for (index, it) in limits.iter().enumerate() {
-            limit(it, way, &path.key("limits").index(index), findings);
+            limit(it, &path.key("limits").index(index), findings);
         }
     }
-    if let Some(tolerance) = direction.tolerance {
-        let path = path.key("tolerance");
-        if tolerance < 0.0 {
-            findings.add(path, format!("found `{tolerance}`; expected 0 or more, as in `0.1` for 10 %"));
-        } else if way == Way::Down && tolerance >= 1.0 {
-            let message =
-                format!("found `{tolerance}`; expected less than 1: nothing is 100 % below its target");
-            findings.add(path, message);
-        }
+    if let Some(tolerance) = direction.tolerance
+        && tolerance < 0.0
+    {
+        let message = format!("found `{tolerance}`; expected 0 or more, as in `0.1` for 10 %");
+        findings.add(path.key("tolerance"), message);
     }
 }
 
@@ -129,18 +126,13 @@ fn step(step: Step, way: Way, path: Path, findings: &mut Findings) {
     findings.add(path, format!("found `{step}`; {message}"));
 }
 
-fn limit(limit: &Limit, way: Way, path: &Path, findings: &mut Findings) {
+fn limit(limit: &Limit, path: &Path, findings: &mut Findings) {
     match (limit.percent, limit.replicas) {
         (Some(_), Some(_)) => findings.add(path.clone(), "found `percent` and `replicas` together; keep one"),
         (None, None) => {
             findings.add(path.clone(), "found neither `percent` nor `replicas`; expected one of them")
         }
-        (Some(percent), None) => {
-            positive(Some(percent), path.key("percent"), findings);
-            if way == Way::Down && percent > 100.0 {
-                findings.add(path.key("percent"), format!("found `{percent}`; no more than 100 % can go"));
-            }
-        }
+        (Some(percent), None) => positive(Some(percent), path.key("percent"), findings),
         (None, Some(0)) => {
             findings.add(path.key("replicas"), "found `0`; expected 1 or more, or `select: Disabled`");
         }
@@ -167,7 +159,8 @@ pub(super) fn track(tracks: &[Track], names: &Names<'_>, path: &Path, findings: 
             }
             _ => {}
         }
-        if track.average_value.is_some() && track.metric.ends_with(".utilization") {
+        let base = trend_metric::parse(&track.metric).map_or(track.metric.clone(), |(base, _)| base);
+        if track.average_value.is_some() && base.ends_with(".utilization") {
             let message = "a utilization is an average already; write `target`";
             findings.add(path.key("averageValue"), message);
         }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
 
 use super::amounts::{YEAR, some_time};
 use super::findings::Findings;
@@ -122,8 +121,7 @@ fn cron(text: &str, path: Path, findings: &mut Findings) -> Option<Cron> {
         );
         return None;
     }
-    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    match parser.parse(text) {
+    match crate::api::cron::parse(text) {
         Ok(cron) => Some(cron),
         Err(error) => {
             let reason = error.to_string();

@@ -11,9 +11,12 @@ use super::super::output::Output;
 use super::{STANDARD_INPUT, is_standard_input};
 use crate::api::Document;
 use crate::api::effective::{BUILT_IN, Spec, built_in, merged, unsupported};
-use crate::api::policy::{Mode, PolicySpec, ScalingPolicy};
+use crate::api::policy::{Mode, PolicySpec};
 use crate::api::read::{self, Parsed};
 use crate::api::validate;
+
+/// What a simulation does, though the controller does not do it yet.
+const DONE_HERE: [&str; 2] = ["spec.resources", "spec.order"];
 
 /// A policy that can be simulated.
 pub(super) struct Policy {
@@ -42,14 +45,13 @@ impl Policy {
     /// The policy that another is compared with: of the same name, where the file has it; else its only one.
     pub(super) fn find_other(
         path: &Path,
-        name: Option<&str>,
+        name: &str,
         global: &Global,
         output: &mut Output,
     ) -> Result<Self, Failure> {
         let (file, bytes) = contents(path)?;
         let documents = read::read(&file, &bytes);
-        let same_name = name.and_then(|name| the_one(&documents, Some(name), &file).ok());
-        let parsed = same_name.map_or_else(|| the_one(&documents, None, &file), Ok)?;
+        let parsed = the_one(&documents, Some(name), &file).or_else(|_| the_one(&documents, None, &file))?;
         Self::of(parsed, &documents, file, global, output)
     }
 
@@ -70,7 +72,7 @@ impl Policy {
                 return Err(Failure::say(Exit::Usage, format!("{file} is invalid")));
             }
         };
-        let profile = profile(policy, documents, global)?;
+        let profile = profile(&policy.spec, documents, global)?;
         let invalid = |what: String| Failure::say(Exit::Usage, format!("{file}: {what}"));
         if profile.is_some() {
             let findings = validate::effective(&merged(&policy.spec, profile.as_ref()));
@@ -80,11 +82,6 @@ impl Policy {
         }
         let spec = Spec::effective(&policy.spec, profile.as_ref())
             .map_err(|error| Failure::new(Exit::Usage, anyhow::Error::from(error).context(file.clone())))?;
-        if !spec.horizontal {
-            return Err(invalid(
-                "it scales no replicas, and vertical scaling is not supported by this build yet".into(),
-            ));
-        }
         let notes = notes(&spec);
         Ok(Self { file, name: policy.metadata.name.clone(), spec, notes })
     }
@@ -140,12 +137,12 @@ fn the_one<'a>(documents: &'a [Parsed], name: Option<&str>, file: &str) -> Resul
 }
 
 /// The profile that the policy names: of its own file, then of the folder, then built in.
-fn profile(
-    policy: &ScalingPolicy,
+pub(super) fn profile(
+    spec: &PolicySpec,
     documents: &[Parsed],
     global: &Global,
 ) -> Result<Option<PolicySpec>, Failure> {
-    let Some(name) = &policy.spec.profile else { return Ok(None) };
+    let Some(name) = &spec.profile else { return Ok(None) };
     let mut profiles = BTreeMap::new();
     if let Some(folder) = &global.policies {
         for file in policy_files(folder)? {
@@ -172,14 +169,16 @@ fn keep_profiles(documents: Vec<Parsed>, profiles: &mut BTreeMap<String, PolicyS
     }
 }
 
-fn notes(spec: &Spec) -> Vec<String> {
+/// What a person should know of a policy that is simulated.
+pub(super) fn notes(spec: &Spec) -> Vec<String> {
     let mut notes = Vec::new();
     if spec.mode != Mode::Auto {
         notes.push(format!("the policy's mode is {:?}; this is what Auto would do", spec.mode));
     }
     let is_source = |path: &str| path.starts_with("spec.metrics.");
     for it in unsupported(spec).into_iter().filter(|it| !is_source(&it.path) && it.path != "spec.mode") {
-        notes.push(format!("left out here, and refused by the controller: {}: {}", it.path, it.what));
+        let here = if DONE_HERE.contains(&&*it.path) { "done here, but" } else { "left out here, and" };
+        notes.push(format!("{here} refused by the controller: {}: {}", it.path, it.what));
     }
     if !spec.scale_down.rules.is_empty() && !spec.scale_down.step_written && spec.track.is_empty() {
         notes.push(

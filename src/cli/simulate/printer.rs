@@ -8,7 +8,7 @@ use super::super::output::{Format, Output, Table, number};
 use super::policy::Policy;
 use super::report;
 use crate::api::status::Action;
-use crate::model::decision::Decision;
+use crate::model::decision::{Decision, Resize};
 use crate::simulation::report::Report;
 use crate::simulation::shown::Shown;
 use crate::simulation::svg::Plot;
@@ -29,10 +29,19 @@ pub(super) struct Printer<'a> {
 }
 
 enum Form {
-    Table { table: Table, rows: Vec<Vec<String>> },
+    Table { table: Table, columns: Columns, rows: Vec<Vec<String>> },
     Lines { text: Vec<u8> },
     Json { text: Vec<u8>, first: bool },
     Plot(Box<Plot>),
+}
+
+/// What a table shows.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    /// Of a modelled workload, what it shows.
+    workload: bool,
+    /// Of policies that move limits, these.
+    limits: bool,
 }
 
 /// Two decisions of one moment.
@@ -58,7 +67,11 @@ impl<'a> Printer<'a> {
                 let policies = policies.iter().map(|it| (&*it.name, &it.spec));
                 Form::Plot(Box::new(Plot::new(policies)))
             }
-            _ => Form::Table { table: Table::new(header(&names, args)), rows: Vec::new() },
+            _ => {
+                let limits = policies.iter().any(|it| it.spec.sizing.is_some());
+                let columns = Columns { workload: args.workload.is_closed_loop(), limits };
+                Form::Table { table: Table::new(columns.heads(&names)), columns, rows: Vec::new() }
+            }
         };
         Self { output, form, names, choice: args.report, reports: Vec::new() }
     }
@@ -69,7 +82,7 @@ impl<'a> Printer<'a> {
         }
         match &mut self.form {
             Form::Plot(plot) => plot.add(step),
-            Form::Table { rows, .. } => rows.push(cells(step)),
+            Form::Table { rows, columns, .. } => rows.push(columns.cells(step)),
             Form::Lines { text } => {
                 write(text, step, &self.names)?;
                 text.push(b'\n');
@@ -91,7 +104,7 @@ impl<'a> Printer<'a> {
 
     fn flush(&mut self, due: Due) -> Result<(), Failure> {
         match &mut self.form {
-            Form::Table { table, rows } if due == Due::Now || rows.len() >= BATCH_ROWS => {
+            Form::Table { table, rows, .. } if due == Due::Now || rows.len() >= BATCH_ROWS => {
                 let lines = table.lines(std::mem::take(rows));
                 self.output.lines(lines)
             }
@@ -168,49 +181,79 @@ fn write(text: &mut Vec<u8>, step: Step<'_>, names: &[String]) -> Result<(), Fai
             Some(Shown { policy: Some(name), at: step.at, decision, world: lane.world() })
         })
         .collect();
-    let differs = decisions.windows(2).any(|it| it[0].decision.desired != it[1].decision.desired);
+    let differs = decisions.windows(2).any(|it| differ(it[0].decision, it[1].decision));
     Ok(serde_json::to_writer(text, &Compared { at: step.at, differs, decisions })?)
 }
 
-fn header(names: &[String], args: &SimulateArgs) -> Vec<String> {
-    let words: &[&str] = match names {
-        [_] if args.workload.is_closed_loop() => {
-            &["AT", "CURRENT", "READY", "BACKLOG", "DESIRED", "ACTION", "REASON"]
-        }
-        [_] => &["AT", "CURRENT", "DESIRED", "ACTION", "REASON"],
-        _ => {
-            let names = names.iter().map(String::as_str);
-            return ["AT"].into_iter().chain(names).chain(["DIFF", "REASON"]).map(str::to_owned).collect();
-        }
-    };
-    words.iter().map(|it| (*it).to_owned()).collect()
+/// Do they want other counts, or other limits where both move them?
+fn differ(one: &Decision, other: &Decision) -> bool {
+    let limits = one.resize.as_ref().zip(other.resize.as_ref());
+    one.desired != other.desired || limits.is_some_and(|(one, other)| one.to != other.to)
 }
 
-fn cells(step: Step<'_>) -> Vec<String> {
-    let decisions: Vec<&Decision> = step.lanes.iter().filter_map(Lane::decision).collect();
-    let mut cells = vec![step.at.to_string()];
-    match (&decisions[..], step.lanes) {
-        ([decision], [lane]) => {
-            cells.push(decision.current.to_string());
-            if let Some(world) = lane.world() {
-                cells.extend([decision.ready.to_string(), number(world.backlog())]);
+impl Columns {
+    fn heads(self, names: &[String]) -> Vec<&str> {
+        let mut heads = vec!["AT"];
+        match names {
+            [_] => {
+                heads.push("CURRENT");
+                heads.extend(self.workload.then_some(["READY", "BACKLOG"]).into_iter().flatten());
+                heads.extend(["DESIRED", "ACTION"]);
             }
-            cells.extend([
-                decision.desired.to_string(),
-                action(decision.action).to_owned(),
-                reason(decision),
-            ]);
+            names => {
+                heads.extend(names.iter().map(String::as_str));
+                heads.push("DIFF");
+            }
         }
-        ([first, second], _) => {
-            let difference = i64::from(second.desired) - i64::from(first.desired);
-            cells.extend([first.desired.to_string(), second.desired.to_string()]);
-            cells.push(if difference == 0 { String::new() } else { format!("{difference:+}") });
-            let (first, second) = (reason(first), reason(second));
-            cells.push(if first == second { first } else { format!("{first} / {second}") });
-        }
-        _ => {}
+        heads.extend(self.limits.then_some("LIMITS"));
+        heads.push("REASON");
+        heads
     }
-    cells
+
+    fn cells(self, step: Step<'_>) -> Vec<String> {
+        let decisions: Vec<&Decision> = step.lanes.iter().filter_map(Lane::decision).collect();
+        let mut cells = vec![step.at.to_string()];
+        match (&decisions[..], step.lanes) {
+            ([decision], [lane]) => {
+                cells.push(decision.current.to_string());
+                if let Some(world) = lane.world() {
+                    cells.extend([decision.ready.to_string(), number(world.backlog())]);
+                }
+                cells.extend([decision.desired.to_string(), action(decision.action).to_owned()]);
+            }
+            ([first, second], _) => {
+                let difference = i64::from(second.desired) - i64::from(first.desired);
+                cells.extend([first.desired.to_string(), second.desired.to_string()]);
+                cells.push(if difference == 0 { String::new() } else { format!("{difference:+}") });
+            }
+            _ => {}
+        }
+        cells.extend(self.limits.then(|| of_each(&decisions, limits)));
+        cells.push(of_each(&decisions, reason));
+        cells
+    }
+}
+
+/// What is said of every decision; once, where it is the same.
+fn of_each(decisions: &[&Decision], say: fn(&Decision) -> String) -> String {
+    let mut said: Vec<String> = decisions.iter().map(|it| say(it)).collect();
+    said.dedup();
+    said.join(" / ")
+}
+
+fn limits(decision: &Decision) -> String {
+    decision.resize.as_ref().map_or_else(|| "-".to_owned(), |it| resized(it))
+}
+
+/// All limits, those that change with what they become: `cpuQuota 200%->300%, tasksMax 250`.
+fn resized(resize: &Resize) -> String {
+    let each = resize.from.iter().map(|(kind, from)| match resize.to.get(kind) {
+        Some(to) if to.total_cmp(&from).is_ne() => {
+            format!("{kind} {}->{}", kind.written(from), kind.written(to))
+        }
+        _ => format!("{kind} {}", kind.written(from)),
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 const fn action(action: Action) -> &'static str {

@@ -1,10 +1,14 @@
 //! The pipeline as a whole: one policy, one sentence a test. Tables for single stages stand beside them.
 
 mod bounds;
+mod forecast;
 mod metrics;
+mod outlook;
 mod properties;
 mod replicas;
 mod rules;
+mod sizing;
+mod trends;
 
 use std::sync::Arc;
 

@@ -113,6 +113,10 @@ impl Limitation {
             Self::Min(_) => Reason::TooFewReplicas,
             Self::Max(_) => Reason::TooManyReplicas,
             Self::Ceiling(_) => Reason::TooManyReplicas,
+            Self::LimitMin(_) => Reason::LimitAtMinimum,
+            Self::LimitMax(_) => Reason::LimitAtMaximum,
+            Self::Host(_) => Reason::HostReserve,
+            Self::InUse(_) | Self::UseUnknown(_) => Reason::LimitInUse,
             _ => return None,
         })
     }

@@ -5,13 +5,17 @@
 mod findings;
 mod text;
 
+pub use text::Short;
+
 use std::sync::Arc;
 
 use super::change::Intent;
+use super::forecast::Model;
 use super::memory::Purpose;
 use super::observation::ReplicaId;
-use crate::api::behavior::Op;
+use crate::api::behavior::{Op, Step};
 use crate::api::condition::{ConditionStatus, ConditionType, Reason};
+use crate::api::limits::{LimitKind, LimitSet};
 use crate::api::status::{Action, DecisionRecord, NextAllowed, Stage, TrailLine};
 use crate::units::{Bounds, Duration, Timestamp};
 
@@ -32,7 +36,9 @@ pub struct Decision {
     pub recommended: u32,
     /// Fewest and most replicas, as schedules and the target now have them.
     pub bounds: Bounds,
-    /// What leads from `from` to `desired`.
+    /// What becomes of the limits; only of a policy that moves them. Where it changes them, `desired` is `from`.
+    pub resize: Option<Box<Resize>>,
+    /// What leads from `from` to `desired`, or from the present limits to others.
     pub action: Action,
     /// Whether the action is to be carried out: not in mode `Observe`.
     pub act: bool,
@@ -68,6 +74,24 @@ pub struct Decision {
     pub next_allowed: NextAllowed,
     /// When something changes without any new input: a cooldown, a settling, a verification ends.
     pub recheck_at: Option<Timestamp>,
+}
+
+/// Limits of each replica, before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resize {
+    /// As they are.
+    pub from: LimitSet,
+    /// As they should be; the same where nothing changes.
+    pub to: LimitSet,
+}
+
+/// A way of scaling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dimension {
+    /// More or fewer of them.
+    Replicas,
+    /// Larger or smaller limits of each.
+    Resources,
 }
 
 /// How much recommenders can see.
@@ -116,6 +140,21 @@ pub enum Why {
         /// Per replica or not.
         per_replica: bool,
     },
+    /// The forecast lays a floor.
+    Forecast {
+        /// The metric's name.
+        metric: Arc<str>,
+        /// The highest value to be reckoned with up to the horizon.
+        value: f64,
+        /// How far ahead that looks.
+        horizon: Duration,
+        /// What made the prediction.
+        model: Model,
+        /// Share of the futures that the value covers.
+        confidence: f64,
+        /// As many replicas as can take it.
+        replicas: u32,
+    },
     /// Metrics cannot be read, and the policy says how many replicas it then wants.
     Fallback,
     /// There is work, and nothing runs.
@@ -131,6 +170,30 @@ pub enum Why {
         /// What docktor had left.
         left: u32,
     },
+    /// A limit is outside of its range.
+    LimitsOutside,
+    /// A limit is outside of what past use says.
+    OutsideOfUse {
+        /// Which limit.
+        kind: LimitKind,
+        /// What it is.
+        present: f64,
+        /// Below this it is too small.
+        lower: f64,
+        /// Above this it is too large.
+        upper: f64,
+    },
+    /// A limit has long been off what past use says.
+    OffTarget {
+        /// Which limit.
+        kind: LimitKind,
+        /// What it is.
+        present: f64,
+        /// What it should be.
+        target: f64,
+    },
+    /// The kernel killed for want of memory.
+    OutOfMemory,
     /// A person asked for it.
     Person {
         /// Who.
@@ -182,6 +245,8 @@ pub enum Limitation {
     ScaleDownLimit,
     /// `scaleDown.step`.
     ScaleDownStep,
+    /// What is to come needs so many.
+    Forecast(u32),
     /// `scaleDown.rules` do not hold.
     ScaleDownRules,
     /// Metrics are missing.
@@ -196,6 +261,20 @@ pub enum Limitation {
     Max(u32),
     /// The target can have no more.
     Ceiling(u32),
+    /// The minimum of a limit.
+    LimitMin(LimitKind),
+    /// The maximum of a limit.
+    LimitMax(LimitKind),
+    /// The host has no more to give, its reserve aside.
+    Host(LimitKind),
+    /// Present use, with its headroom.
+    InUse(LimitKind),
+    /// Present use is not known.
+    UseUnknown(LimitKind),
+    /// A change smaller than `minStep` is not worth making.
+    MinStep(LimitKind),
+    /// It is the turn of the other way of scaling, this one.
+    Turn(Dimension),
     /// A change by others settles until then.
     Settling(Timestamp),
     /// A change by others is kept until then.
@@ -258,6 +337,24 @@ pub enum Note {
     },
     /// Target tracking.
     Tracked(Why),
+    /// The floor that the forecast lays.
+    Forecast(Why),
+    /// The forecast has not seen enough yet.
+    Learning {
+        /// So much of the past is known.
+        has: Duration,
+        /// So much must be.
+        needs: Duration,
+    },
+    /// The present limits.
+    Limits(Box<LimitSet>),
+    /// Limits that are recommended.
+    Resized {
+        /// From the present ones.
+        resize: Box<Resize>,
+        /// By this step, where it is one.
+        step: Option<Step>,
+    },
     /// Nobody has an opinion.
     NoOpinion,
     /// The fallback applies.
@@ -342,7 +439,23 @@ impl Decision {
             reason: self.reason(),
             limited_by: self.limited_by.map(|it| it.to_string()),
             trail: self.trail.iter().map(Line::render).collect(),
+            limits: self.resize.as_ref().map(|it| Box::new(it.to)),
+            limits_before: self.resize.as_ref().filter(|it| it.changes()).map(|it| Box::new(it.from)),
         }
+    }
+}
+
+impl Resize {
+    /// Is anything to change?
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.from != self.to
+    }
+
+    /// The limits that change, before and after.
+    pub fn changed(&self) -> impl Iterator<Item = (LimitKind, f64, f64)> + '_ {
+        let pairs = self.from.iter().filter_map(|(kind, from)| Some((kind, from, self.to.get(kind)?)));
+        pairs.filter(|(_, from, to)| from.total_cmp(to).is_ne())
     }
 }
 

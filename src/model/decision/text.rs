@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::{Evidence, Limitation, Note, Why};
+use super::{Dimension, Evidence, Limitation, Note, Resize, Why};
 
 /// A number for people: enough digits to tell it from its threshold, and no more.
-struct Short(f64);
+#[derive(Debug, Clone, Copy)]
+pub struct Short(pub f64);
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,12 +50,42 @@ impl fmt::Display for Why {
                 let each = if *per_replica { " per replica" } else { "" };
                 write!(f, "{metric} {}, target {}{each}", Short(*value), Short(*target))
             }
+            Self::Forecast { metric, value, horizon, model, confidence, replicas } => {
+                let (value, percent) = (Short(*value), Short(confidence * 100.0));
+                let s = if *replicas == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "forecast: {metric} reaches {value} within {horizon} ({model}, {percent} %): {replicas} replica{s}"
+                )
+            }
             Self::Fallback => f.write_str("metrics cannot be read, the fallback decides"),
             Self::Active => f.write_str("there is work and nothing runs"),
             Self::Idle(after) => write!(f, "no work for {after}"),
             Self::BelowMin(min) => write!(f, "below the minimum of {min}"),
             Self::AboveMax(max) => write!(f, "above the maximum of {max}"),
             Self::Drift { left } => write!(f, "somebody else changed the count from {left}"),
+            Self::LimitsOutside => f.write_str("limits are outside of their range"),
+            Self::OutsideOfUse { kind, present, lower, upper } => {
+                let written = |value: f64| kind.written(value.round());
+                write!(
+                    f,
+                    "{kind} {} is outside of {} to {}",
+                    written(*present),
+                    written(*lower),
+                    written(*upper)
+                )?;
+                f.write_str(", which past use says")
+            }
+            Self::OffTarget { kind, present, target } => {
+                let written = |value: f64| kind.written(value.round());
+                write!(
+                    f,
+                    "{kind} {} has long been off {}, which past use says",
+                    written(*present),
+                    written(*target)
+                )
+            }
+            Self::OutOfMemory => f.write_str("the kernel killed for want of memory"),
             Self::Person { by } => write!(f, "asked for by {by}"),
             Self::TurnedOff => {
                 f.write_str("somebody else turned the workload off; docktor waits until a replica runs")
@@ -77,6 +108,7 @@ impl fmt::Display for Limitation {
             Self::ScaleUpLimit => f.write_str("scaleUp.limits"),
             Self::ScaleDownLimit => f.write_str("scaleDown.limits"),
             Self::ScaleDownStep => f.write_str("scaleDown.step"),
+            Self::Forecast(replicas) => write!(f, "the forecast, which needs {replicas}"),
             Self::ScaleDownRules => f.write_str("scaleDown.rules do not hold"),
             Self::MissingMetrics => f.write_str("metrics are missing, so nothing goes down"),
             Self::ScaleUpCooldown(until) => write!(f, "scaleUp.cooldown until {until}"),
@@ -84,6 +116,18 @@ impl fmt::Display for Limitation {
             Self::Min(min) => write!(f, "the minimum of {min}"),
             Self::Max(max) => write!(f, "the maximum of {max}"),
             Self::Ceiling(most) => write!(f, "the target, which can have no more than {most}"),
+            Self::LimitMin(kind) => write!(f, "resources.{kind}.min"),
+            Self::LimitMax(kind) => write!(f, "resources.{kind}.max"),
+            Self::Host(kind) => {
+                write!(f, "the host, which has no more to give for {kind}, its reserve aside")
+            }
+            Self::InUse(kind) => write!(f, "present use, which {kind} keeps a tenth above"),
+            Self::UseUnknown(kind) => {
+                write!(f, "present use, which is not known, so {kind} does not go down")
+            }
+            Self::MinStep(kind) => write!(f, "resources.{kind}.minStep"),
+            Self::Turn(Dimension::Replicas) => f.write_str("order: it is the turn of replicas"),
+            Self::Turn(Dimension::Resources) => f.write_str("order: it is the turn of resources"),
             Self::Settling(until) => write!(f, "a change by somebody else, which settles until {until}"),
             Self::DriftHold(until) => write!(f, "a change by somebody else, which is kept until {until}"),
             Self::DriftContested => f.write_str("somebody else, who keeps undoing what docktor restores"),
@@ -97,6 +141,19 @@ impl fmt::Display for Limitation {
             Self::Unfinished => f.write_str("a replica that is starting or under verification"),
             Self::ScaleDownsPerHour(until) => write!(f, "safety.maxScaleDownsPerHour until {until}"),
         }
+    }
+}
+
+impl fmt::Display for Resize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.changes() {
+            return f.write_str("limits stay");
+        }
+        for (index, (kind, from, to)) in self.changed().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(f, "{comma}{kind} {} -> {}", kind.written(from), kind.written(to))?;
+        }
+        Ok(())
     }
 }
 
@@ -114,10 +171,18 @@ impl fmt::Display for Note {
                 Ok(())
             }
             Self::Missing(metric) => write!(f, "{metric} is missing"),
-            Self::Fired(why) | Self::Tracked(why) | Self::Activation(why) | Self::Bound(why) => {
+            Self::Fired(why)
+            | Self::Tracked(why)
+            | Self::Forecast(why)
+            | Self::Activation(why)
+            | Self::Bound(why) => {
                 write!(f, "{why}")
             }
             Self::NotYet { times, needed } => write!(f, "rules hold, {times} of {needed} in a row"),
+            Self::Learning { has, needs } => write!(f, "forecast: learning, has {has} of {needs}"),
+            Self::Limits(present) => write!(f, "limits: {present}"),
+            Self::Resized { resize, step: Some(step) } => write!(f, "{resize} ({step})"),
+            Self::Resized { resize, step: None } => write!(f, "{resize}"),
             Self::NoOpinion => f.write_str("no opinion"),
             Self::Fallback => f.write_str("metrics cannot be read, the fallback decides"),
             Self::Largest { of } => write!(f, "the largest of {of}"),

@@ -101,3 +101,40 @@ proptest! {
         }
     }
 }
+
+const HOURLY: &str = "
+target: {compose: {project: shop, service: web}}
+interval: 60s
+replicas: {min: 1, max: 50}
+metrics: {queue: {nats: {url: 'nats://h:4222', stream: S, consumer: C}}}
+track: [{metric: queue.rate_in, averageValue: 50}]
+scaleDown: {stabilizationWindow: 60s}
+";
+const FORECAST: &str = "forecast: {metric: queue.rate_in, horizon: 5m, season: 1h, averageValue: 50}\n";
+
+/// The desired count of each minute: a rush from minute 30 to 45 of every hour.
+fn hourly(text: &str, hours: i64) -> Vec<u32> {
+    let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
+    let policy: PolicySpec = serde_json::from_value(value).unwrap();
+    let (mut reader, mut replay) = (Reader::new(), Replay::new(Spec::effective(&policy, None).unwrap()));
+    let _ = reader.row("at,queue.rate_in");
+    let minutes = (0..hours * 60).map(|minute| {
+        let rate = if (30..45).contains(&(minute % 60)) { 1_000 } else { 40 + minute % 7 };
+        let row = reader.row(&format!("{},{rate}", minute * 60)).unwrap().unwrap();
+        replay.decide(&row).desired
+    });
+    minutes.collect()
+}
+
+#[test]
+fn a_rush_that_comes_every_hour_is_met_before_it_comes_once_it_was_seen() {
+    let (with, without) = (hourly(&format!("{HOURLY}{FORECAST}"), 5), hourly(HOURLY, 5));
+    assert_eq!(with[..64], without[..64], "while it learns, nothing changes");
+    assert!(with.iter().zip(&without).all(|(with, without)| with >= without));
+    for hour in 2..5 {
+        let rush = hour * 60 + 30;
+        assert_eq!(without[rush - 1], 1);
+        assert!(with[rush - 1] >= 20, "hour {hour}: {:?}", &with[rush - 10..=rush]);
+        assert!(with[rush - 15] <= 3, "and not long before: {:?}", &with[rush - 20..=rush]);
+    }
+}

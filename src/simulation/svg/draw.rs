@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::axis::{self, caption, short};
 use super::columns::{Column, Extent};
 use super::frame::{CHARACTER, Frame, INK, LEFT, LINE, Pen, RIGHT, Shape, WIDTH, escaped};
+use super::limits::Of;
 use super::{Plot, Series};
 use crate::units::Timestamp;
 
@@ -46,22 +47,29 @@ enum Swatch {
 pub(super) fn draw(plot: &Plot) -> String {
     let mut body = String::new();
     let mut top = FIRST_FRAME + legend(plot, &mut body);
-    let mut frames = vec![(top, REPLICAS_HEIGHT)];
-    replicas(plot, &mut body, top);
-    top += REPLICAS_HEIGHT + STRIP * plot.names.len() as f64 + GAP;
-    let mut next = |draw: &dyn Fn(&mut String, f64)| {
+    let mut frames = Vec::new();
+    let mut next = |height: f64, draw: &dyn Fn(&mut String, f64)| {
         draw(&mut body, top);
-        frames.push((top, PANEL_HEIGHT));
-        top += PANEL_HEIGHT + GAP;
+        frames.push((top, height));
+        top += height + GAP;
+        if frames.len() == 1 {
+            top += strips(plot, &mut body, top - GAP);
+        }
     };
+    if plot.horizontal {
+        next(REPLICAS_HEIGHT, &|svg, top| replicas(plot, svg, top));
+    }
+    for index in 0..plot.limits.len() {
+        next(PANEL_HEIGHT, &|svg, top| limit(plot, svg, top, index));
+    }
     if plot.closed {
-        next(&|svg, top| load(plot, svg, top));
+        next(PANEL_HEIGHT, &|svg, top| load(plot, svg, top));
         if !plot.panels.iter().any(|it| it.metric.ends_with(".backlog")) {
-            next(&|svg, top| backlog(plot, svg, top));
+            next(PANEL_HEIGHT, &|svg, top| backlog(plot, svg, top));
         }
     }
     for index in 0..plot.panels.len() {
-        next(&|svg, top| metric(plot, svg, top, index));
+        next(PANEL_HEIGHT, &|svg, top| metric(plot, svg, top, index));
     }
     let height = times(plot, &mut body, &frames);
     let (title, description) = (title(plot), description(plot));
@@ -85,9 +93,9 @@ fn description(plot: &Plot) -> String {
     let seconds = to.since(from).as_secs_f64();
     let mut text = format!("{} decisions over {} hours.", plot.columns.decisions, short(seconds / 3_600.0));
     for (lane, name) in plot.names.iter().enumerate() {
-        if let Some((fewest, most)) = plot.extremes(lane, Series::Desired) {
-            let _ = write!(text, " {name}: {fewest} to {most} replicas, {} changes.", plot.changes[lane]);
-        }
+        let Some((fewest, most)) = plot.extremes(lane, Series::Desired) else { continue };
+        let replicas = if plot.horizontal { format!("{fewest} to {most} replicas, ") } else { String::new() };
+        let _ = write!(text, " {name}: {replicas}{} changes.", plot.changes[lane]);
     }
     text
 }
@@ -122,14 +130,17 @@ fn keys(plot: &Plot) -> Vec<Key> {
     let area =
         |text: &str, color, opacity| Key { text: text.to_owned(), swatch: Swatch::Area(color, opacity) };
     let mut keys: Vec<Key> = match &plot.names[..] {
-        [_] => vec![
-            line("desired", DESIRED_PEN),
-            line("current", CURRENT_PEN),
-            line("recommended", RECOMMENDED_PEN),
-        ],
+        [_] => {
+            let recommended = plot.horizontal.then(|| line("recommended", RECOMMENDED_PEN));
+            let both = [line("desired", DESIRED_PEN), line("current", CURRENT_PEN)];
+            both.into_iter().chain(recommended).collect()
+        }
         names => names.iter().zip(LANES).map(|(name, color)| line(name, Pen::solid(color, 2.0))).collect(),
     };
     keys.push(area("min to max", INK, BAND));
+    if !plot.limits.is_empty() {
+        keys.push(line("in use", USE_PEN));
+    }
     let any = |is: fn(&Column) -> bool| plot.columns.all().iter().any(is);
     if any(|it| it.limited != 0) {
         keys.push(match &plot.names[..] {
@@ -152,6 +163,8 @@ fn keys(plot: &Plot) -> Vec<Key> {
 const DESIRED_PEN: Pen = Pen::solid(DESIRED, 2.0);
 const CURRENT_PEN: Pen = Pen { color: CURRENT, width: 1.5, dashes: "5 2", opacity: 1.0 };
 const RECOMMENDED_PEN: Pen = Pen { color: RECOMMENDED, width: 1.0, dashes: "", opacity: 0.6 };
+/// In the colour of its policy, where there are two.
+const USE_PEN: Pen = Pen { color: ARRIVALS, width: 1.0, dashes: "2 2", opacity: 1.0 };
 const MARK_PEN: Pen = Pen { color: MARK, width: 1.2, dashes: "6 4", opacity: 1.0 };
 
 fn replicas(plot: &Plot, svg: &mut String, top: f64) {
@@ -188,13 +201,57 @@ fn replicas(plot: &Plot, svg: &mut String, top: f64) {
             frame.line(svg, plot.series(lane, Series::Desired), Pen::solid(color, 2.0), Shape::Steps);
         }
     }
-    for lane in lanes {
-        let strip = frame.bottom() + 2.0 + lane as f64 * (STRIP + 1.0);
+    names_of_schedules(plot, svg, &frame);
+}
+
+/// Below the first frame: when something kept each policy from what was recommended. Gives the height of that.
+fn strips(plot: &Plot, svg: &mut String, top: f64) -> f64 {
+    let frame = Frame { top, height: STRIP, low: 0.0, high: 1.0, times: plot.times() };
+    for lane in 0..plot.names.len() {
+        let strip = top + 2.0 + lane as f64 * (STRIP + 1.0);
         let limited = plot.stretches(|it| it.limited & (1 << lane) != 0);
         let color = if plot.names.len() == 1 { LIMITED } else { LANES[lane.min(1)] };
         frame.stretches(svg, &limited, (strip, strip + STRIP), color, 0.8);
     }
-    names_of_schedules(plot, svg, &frame);
+    STRIP * plot.names.len() as f64
+}
+
+fn limit(plot: &Plot, svg: &mut String, top: f64, index: usize) {
+    let panel = &plot.limits[index];
+    let ranges: Vec<_> =
+        panel.ranges.iter().flatten().map(|it| (it.0 / panel.unit(), it.1 / panel.unit())).collect();
+    let ends: Vec<f64> = ranges.iter().flat_map(|it| [it.0, it.1]).collect();
+    let frame = plot.frame(top, &Of::ALL.map(|of| Series::Limit(index, of)), &ends);
+    frame.axes(svg, &panel.name());
+    for (low, high) in &ranges {
+        let all = [plot.times()];
+        frame.stretches(svg, &all, (frame.y(*high), frame.y(*low)), INK, BAND / ranges.len() as f64);
+    }
+    let mut labels = Vec::new();
+    for (low, high) in panel.ranges.iter().flatten() {
+        for (word, end) in [("max", *high), ("min", *low)] {
+            let (text, end) = (format!("{word} {}", panel.kind.written(end)), end / panel.unit());
+            let text = if end > frame.high { format!("{text} (above)") } else { text };
+            let label = (end.min(frame.high), shortened(&text), INK);
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+    }
+    frame.labels(svg, labels);
+    for lane in 0..plot.names.len() {
+        let pens = match plot.names.len() {
+            1 => [(Of::Use, USE_PEN), (Of::Desired, DESIRED_PEN), (Of::Present, CURRENT_PEN)].to_vec(),
+            _ => {
+                let color = LANES[lane.min(1)];
+                vec![(Of::Use, Pen { color, ..USE_PEN }), (Of::Desired, Pen::solid(color, 2.0))]
+            }
+        };
+        for (of, pen) in pens {
+            let shape = if of == Of::Use { Shape::Straight } else { Shape::Steps };
+            frame.line(svg, plot.series(lane, Series::Limit(index, of)), pen, shape);
+        }
+    }
 }
 
 /// The name of each schedule at its window, where there is room.

@@ -21,6 +21,9 @@ pub(super) const INK: &str = "#7d8590";
 /// Narrowest stretch that can still be seen.
 const NARROWEST: f64 = 1.5;
 
+/// Width of a value that stands alone, on top of that of its line.
+const DOT: f64 = 4.0;
+
 /// A part of the picture.
 pub(super) struct Frame {
     pub(super) top: f64,
@@ -144,32 +147,42 @@ impl Frame {
         pen: Pen,
         shape: Shape,
     ) {
-        let mut path = String::new();
+        let (mut path, mut dots) = (String::new(), String::new());
         let mut begun = false;
+        // A value that no line leads from, so far.
+        let mut alone = None;
         for (at, extent) in points {
             let x = self.x(at);
             let Some(it) = extent else {
                 if begun && shape == Shape::Steps {
                     let _ = write!(path, "H{x:.1}");
+                    alone = None;
                 }
+                dot(&mut dots, alone.take());
                 begun = false;
                 continue;
             };
             let (first, last) = (self.y(it.first), self.y(it.last));
             let _ = match (begun, shape) {
-                // A short stroke, so that a value that stands alone is seen.
-                (false, _) => write!(path, "M{:.1} {first:.1}H{x:.1}", x - NARROWEST),
+                (false, _) => write!(path, "M{x:.1} {first:.1}"),
                 (true, Shape::Steps) => write!(path, "H{x:.1}V{first:.1}"),
                 (true, Shape::Straight) => write!(path, "L{x:.1} {first:.1}"),
             };
             if it.low < it.high {
                 let _ = write!(path, "V{:.1}V{:.1}V{last:.1}", self.y(it.low), self.y(it.high));
             }
+            alone = (!begun && it.low >= it.high).then_some((x, first));
             begun = true;
         }
+        dot(&mut dots, alone);
         if !path.is_empty() {
             let _ =
                 writeln!(svg, "<path fill=\"none\" stroke-linejoin=\"round\" {} d=\"{path}\"/>", pen.style());
+        }
+        if !dots.is_empty() {
+            let pen = Pen { width: DOT + pen.width, dashes: "", ..pen };
+            let _ =
+                writeln!(svg, "<path fill=\"none\" stroke-linecap=\"round\" {} d=\"{dots}\"/>", pen.style());
         }
     }
 
@@ -219,6 +232,13 @@ impl Frame {
         if !path.is_empty() {
             let _ = writeln!(svg, "<path fill=\"{color}\" fill-opacity=\"{opacity}\" d=\"{path}\"/>");
         }
+    }
+}
+
+/// A line of no length, which its round ends make visible.
+fn dot(path: &mut String, at: Option<(f64, f64)>) {
+    if let Some((x, y)) = at {
+        let _ = write!(path, "M{x:.1} {y:.1}h.01");
     }
 }
 

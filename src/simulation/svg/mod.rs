@@ -1,6 +1,7 @@
 //! A plot of a simulation: replicas with their bounds, and below them what the policy looks at, with the values that
-//! it compares with; of a modelled workload also what arrives, what it can do, and what waits. SVG by hand: a few
-//! lines and labels need no library, and it needs no font, script or style sheet.
+//! it compares with; of limits that move, these with their ranges and what is used; of a modelled workload also what
+//! arrives, what it can do, and what waits. SVG by hand: a few lines and labels need no library, and it needs no font,
+//! script or style sheet.
 //!
 //! It keeps a bounded number of columns, whatever the trace's length.
 
@@ -8,6 +9,7 @@ mod axis;
 mod columns;
 mod draw;
 mod frame;
+mod limits;
 mod panel;
 
 use crate::api::effective::{Name, Spec};
@@ -17,6 +19,7 @@ use crate::units::Timestamp;
 use super::trial::{Lane, Step};
 use axis::Clock;
 use columns::{Column, Columns, Extent};
+use limits::{LimitPanel, Of};
 use panel::Panel;
 
 /// Series of each policy that are about replicas.
@@ -29,8 +32,11 @@ const WORK: usize = 3;
 pub struct Plot {
     names: Vec<String>,
     panels: Vec<Panel>,
+    limits: Vec<LimitPanel>,
     columns: Columns,
     clock: Clock,
+    /// Does any policy scale replicas?
+    horizontal: bool,
     /// Is there a modelled workload?
     closed: bool,
     changes: Vec<u64>,
@@ -49,10 +55,13 @@ enum Series {
     Backlog,
     /// A panel's metric.
     Metric(usize),
+    /// Something of a panel's limit.
+    Limit(usize, Of),
 }
 
 impl Series {
-    const fn place(self) -> usize {
+    /// Where it stands among those of its policy, with so many metrics.
+    const fn place(self, metrics: usize) -> usize {
         match self {
             Self::Current => 0,
             Self::Desired => 1,
@@ -63,6 +72,7 @@ impl Series {
             Self::Capacity => COUNTS + 1,
             Self::Backlog => COUNTS + 2,
             Self::Metric(panel) => COUNTS + WORK + panel,
+            Self::Limit(panel, of) => COUNTS + WORK + metrics + panel * Of::ALL.len() + of as usize,
         }
     }
 }
@@ -75,6 +85,8 @@ impl Plot {
         Self {
             changes: vec![0; names.len()],
             names,
+            limits: limits::panels(policies.clone().map(|it| it.1)),
+            horizontal: policies.clone().any(|it| it.1.horizontal),
             panels: panel::panels(policies.map(|it| it.1)),
             columns: Columns::new(),
             clock: Clock::Utc,
@@ -92,7 +104,8 @@ impl Plot {
         for (index, lane) in step.lanes.iter().enumerate() {
             let Some(decision) = lane.decision() else { continue };
             if decision.at == step.moment {
-                self.changes[index] += u64::from(decision.desired != decision.current);
+                let resizes = decision.resize.as_ref().is_some_and(|it| it.changes());
+                self.changes[index] += u64::from(resizes || decision.desired != decision.current);
             }
             series.extend(counts(decision).map(|it| Some(Extent::of(f64::from(it)))));
             series.extend(work(lane).map(|it| it.map(Extent::of)));
@@ -102,6 +115,7 @@ impl Plot {
                 series.push(value.map(|it| Extent::of(it.1)));
                 missing |= u32::from(decision.missing.contains(&panel.metric)) << bit;
             }
+            series.extend(self.limits.iter().flat_map(|it| it.values(lane)));
             limited |= u8::from(decision.limited_by.is_some()) << index;
             schedule = schedule.or_else(|| scheduled(decision));
         }
@@ -116,7 +130,7 @@ impl Plot {
 
     /// Series of each policy.
     fn width(&self) -> usize {
-        COUNTS + WORK + self.panels.len()
+        COUNTS + WORK + self.panels.len() + self.limits.len() * Of::ALL.len()
     }
 
     /// One series of one policy, column by column.
@@ -125,7 +139,7 @@ impl Plot {
         lane: usize,
         series: Series,
     ) -> impl Iterator<Item = (Timestamp, Option<Extent>)> + Clone {
-        let place = lane * self.width() + series.place();
+        let place = lane * self.width() + series.place(self.panels.len());
         self.columns.all().iter().map(move |it| (it.at, it.series.get(place).copied().flatten()))
     }
 

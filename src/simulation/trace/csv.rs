@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use csv_core::ReadRecordResult;
 
-use super::{At, Row, is_metric_name};
+use super::{At, Row, TracedLimits, is_metric_name};
+use crate::api::limits::LimitKind;
 
 /// Most columns of a trace.
 const MAX_COLUMNS: usize = 1_000;
@@ -20,6 +21,7 @@ enum Kind {
     At,
     Current,
     Metric(Arc<str>),
+    Limit(LimitKind),
 }
 
 impl std::fmt::Debug for Columns {
@@ -55,6 +57,9 @@ impl Columns {
         if found != expected {
             return Err(format!("the row has {found} cells, and the header {expected}"));
         }
+        // Nothing of the row before may be taken for this one's.
+        (row.current, row.replicas, row.scaled, row.limits) = (None, None, None, None);
+        row.failed.clear();
         row.metrics.truncate(expected);
         let mut metrics = 0;
         for (kind, cell) in self.kinds.iter().zip(&mut cells) {
@@ -64,6 +69,11 @@ impl Columns {
                 Kind::Metric(name) => {
                     put(&mut row.metrics, metrics, name, value(name, cell)?);
                     metrics += 1;
+                }
+                Kind::Limit(_) if cell.is_empty() => {}
+                Kind::Limit(kind) => {
+                    let value = kind.parse(cell).map_err(|error| format!("`limits.{kind}`: {error}"))?;
+                    row.limits.get_or_insert_with(Box::<TracedLimits>::default).limits.set(*kind, value);
                 }
             }
         }
@@ -83,6 +93,9 @@ fn put(metrics: &mut Vec<(Arc<str>, Option<f64>)>, index: usize, name: &Arc<str>
 }
 
 fn kind(name: &str) -> Result<Kind, String> {
+    if let Some(kind) = name.strip_prefix("limits.").and_then(LimitKind::named) {
+        return Ok(Kind::Limit(kind));
+    }
     Ok(match name {
         "at" => Kind::At,
         "current" => Kind::Current,

@@ -6,7 +6,10 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{ARRIVALS, At, Phase, Row, Scaled, TracedReplica, is_metric_name};
+use super::{ARRIVALS, At, Phase, Row, Scaled, TracedLimits, TracedReplica, is_metric_name};
+use crate::api::limits::LimitSet;
+use crate::model::observation::HostCapacity;
+use crate::units::Bytes;
 
 /// Most replicas of a row.
 const MAX_REPLICAS_LISTED: usize = 100_000;
@@ -24,6 +27,17 @@ struct Written {
     #[serde(default)]
     failed: Vec<String>,
     scaled: Option<Scaled>,
+    limits: Option<LimitSet>,
+    host: Option<Host>,
+}
+
+/// What the host has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Host {
+    cpus: Option<f64>,
+    memory: Option<Bytes>,
+    tasks: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +70,9 @@ pub(super) fn row(line: &str) -> Result<Row, String> {
     if written.replicas.as_ref().is_some_and(|it| it.len() > MAX_REPLICAS_LISTED) {
         return Err(format!("`replicas` lists more than {MAX_REPLICAS_LISTED}"));
     }
+    if written.host.as_ref().and_then(|it| it.cpus).is_some_and(|it| it < 0.0) {
+        return Err("`host.cpus` is below 0".to_owned());
+    }
     let replicas = written.replicas.map(|all| all.into_iter().map(|(name, it)| replica(name, it)).collect());
     Ok(Row {
         at: written.at.moment()?,
@@ -65,7 +82,20 @@ pub(super) fn row(line: &str) -> Result<Row, String> {
         metrics: written.metrics.into_iter().map(|(name, value)| (name.into(), value)).collect(),
         failed: written.failed,
         scaled: written.scaled,
+        limits: limits(written.limits, written.host),
     })
+}
+
+fn limits(limits: Option<LimitSet>, host: Option<Host>) -> Option<Box<TracedLimits>> {
+    if limits.is_none() && host.is_none() {
+        return None;
+    }
+    let host = host.map(|it| HostCapacity {
+        cpus: it.cpus,
+        memory: it.memory.map(|it| it.0 as f64),
+        tasks: it.tasks.map(|it| it as f64),
+    });
+    Some(Box::new(TracedLimits { limits: limits.unwrap_or_default(), host: host.unwrap_or_default() }))
 }
 
 fn replica(name: String, it: Replica) -> Result<TracedReplica, String> {

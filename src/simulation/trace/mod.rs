@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::observation::ReplicaPhase;
+use crate::api::limits::LimitSet;
+use crate::model::observation::{HostCapacity, ReplicaPhase};
 use crate::units::{MAX_REPLICAS, Timestamp};
 
 /// The metric that a closed loop reads: work items that arrive per second.
@@ -41,6 +42,30 @@ pub struct Row {
     pub failed: Vec<String>,
     /// A change that docktor made at this moment.
     pub scaled: Option<Scaled>,
+    /// Limits of each replica and what the host has, where the row says so.
+    pub limits: Option<Box<TracedLimits>>,
+}
+
+/// What a row tells of limits.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TracedLimits {
+    /// Limits of each replica.
+    pub limits: LimitSet,
+    /// What the host has.
+    pub host: HostCapacity,
+}
+
+impl TracedLimits {
+    /// What is told later goes over what was told before.
+    pub fn update(&mut self, later: &Self) {
+        later.limits.iter().for_each(|(kind, value)| self.limits.set(kind, value));
+        let HostCapacity { cpus, memory, tasks } = later.host;
+        self.host = HostCapacity {
+            cpus: cpus.or(self.host.cpus),
+            memory: memory.or(self.host.memory),
+            tasks: tasks.or(self.host.tasks),
+        };
+    }
 }
 
 /// A replica as a trace tells of it. What it does not tell is `None`.

@@ -227,6 +227,7 @@ impl Cgroup {
             memory: read.optional(&self.memory_limit).map(|bytes| bytes as f64),
             tasks: read.optional(&self.tasks_limit).map(|count| count as f64),
             host: self.host,
+            ..Limits::default()
         }
     }
 }

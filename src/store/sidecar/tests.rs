@@ -40,6 +40,8 @@ fn status(name: &str) -> ScalingPolicyStatus {
                 reason: "cpu.avg 12.5 is not > 75".to_owned(),
                 limited_by: None,
                 trail: Vec::new(),
+                limits: None,
+                limits_before: None,
             }),
             last_scale_time: None,
             next_allowed: None,
