@@ -113,6 +113,21 @@ mod tests {
     use crate::api::effective::Spec;
     use crate::api::policy::PolicySpec;
 
+    fn same(text: &str, trace: &str) -> Vec<String> {
+        let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
+        let policy: PolicySpec = serde_json::from_value(value).unwrap();
+        let (mut reader, mut replay) = (Reader::new(), Replay::new(Spec::effective(&policy, None).unwrap()));
+        let rows = trace.lines().filter_map(|line| reader.row(line).unwrap());
+        let each = rows.map(|row| {
+            let decision = replay.decide(&row);
+            let shown = Shown { policy: None, at: &row.written, decision: &decision, world: None };
+            let simulated = serde_json::to_string(&Simulated::new(&row, &decision)).unwrap();
+            assert_eq!(serde_json::to_string(&shown).unwrap(), simulated);
+            simulated
+        });
+        each.collect()
+    }
+
     #[test]
     fn it_is_the_json_form_of_the_simulated_decision() {
         let text = "
@@ -122,17 +137,20 @@ metrics: {queue: {nats: {url: 'nats://h:4222', stream: S, consumer: C}}}
 track: [{metric: queue.backlog, averageValue: 100}]
 scaleUp: {cooldown: 60s}
 ";
-        let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
-        let policy: PolicySpec = serde_json::from_value(value).unwrap();
-        let (mut reader, mut replay) = (Reader::new(), Replay::new(Spec::effective(&policy, None).unwrap()));
         let trace = "at,current,queue.backlog\n0,2,310\n15.5,,1e9\n2026-11-22T06:29:00Z,9,\n";
-        let rows: Vec<_> = trace.lines().filter_map(|line| reader.row(line).unwrap()).collect();
-        for row in &rows {
-            let decision = replay.decide(row);
-            let shown = Shown { policy: None, at: &row.written, decision: &decision, world: None };
-            let simulated = serde_json::to_string(&Simulated::new(row, &decision)).unwrap();
-            assert_eq!(serde_json::to_string(&shown).unwrap(), simulated);
-        }
-        assert_eq!(rows.len(), 3);
+        assert_eq!(same(text, trace).len(), 3);
+    }
+
+    #[test]
+    fn it_says_what_becomes_of_limits_as_the_simulated_decision_does() {
+        let text = "
+target: {systemd: {unit: builder.service}}
+resources: {cpuQuota: {min: 100%, max: 800%}, tasksMax: {min: 10, max: 90}}
+scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 85}], step: x1.5}
+";
+        let shown = same(text, "at,cpu.avg,limits.cpuQuota\n0,50,200%\n30,95,\n60,50,\n");
+        let says = |words: &str| shown.iter().map(|it| it.contains(words)).collect::<Vec<_>>();
+        assert_eq!(says("\"limits\":{\"cpuQuota\":\""), [true, true, true], "{shown:#?}");
+        assert_eq!(says("\"limitsBefore\":{\"cpuQuota\":\"200%\""), [false, true, false], "{shown:#?}");
     }
 }

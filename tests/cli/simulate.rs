@@ -280,6 +280,9 @@ fn flags_that_do_not_go_together_are_told() {
         (TRACE, &["--service-rate", "2"], "trace: line 2: `current` is given, and in a closed loop"),
         ("at,cpu.avg\n0,1\n", &["--service-rate", "2"], "trace: line 2: a closed loop needs `arrivals`"),
         (TRACE, &["--report=none"], "invalid value 'none'"),
+        (TRACE, &["--explain", "0", "--report"], "leave --report out"),
+        (TRACE, &["--explain", "0", "--compare", "web.yaml"], "leave --compare out"),
+        (TRACE, &["--explain", "0", "--service-rate", "2"], "leave the flags of the closed loop out"),
         (TRACE, &["--report=only", "-o", "svg"], "a picture shows the decisions"),
         (TRACE, &["--compare", "-", "--trace", "-"], "standard input cannot be both"),
     ] {

@@ -3,6 +3,7 @@
 use super::super::trace::Reader;
 use super::super::trial::{Stopped, Trial};
 use super::*;
+use crate::api::limits::LimitKind;
 use crate::api::policy::PolicySpec;
 
 const POLICY: &str = "
@@ -189,4 +190,47 @@ fn two_policies_on_intervals_of_their_own_decide_each_in_its_time() {
         ("30", true, true),
     ];
     assert_eq!(moments, wanted);
+}
+
+#[test]
+fn a_policy_that_scales_no_replicas_has_no_closed_loop() {
+    let policy = "
+target: {systemd: {unit: builder.service}}
+resources: {cpuQuota: {min: 100%, max: 800%}}
+scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 85}], step: x1.5}
+";
+    let workload = Workload { latency: None, queue: None, ..workload() };
+    assert_eq!(ClosedLoop::new(&spec(policy), workload).map(drop), Err(Mismatch::NoReplicas));
+}
+
+#[test]
+fn what_a_row_says_of_limits_holds_once_and_then_what_was_decided() {
+    let policy = "
+target: {compose: {project: shop, service: worker}}
+replicas: {min: 1, max: 10}
+interval: 10s
+order: ResourcesFirst
+resources: {cpuQuota: {min: 100%, max: 800%}}
+scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 50}], step: x1.5}
+";
+    let workload = Workload { latency: None, queue: None, ..workload() };
+    let (mut reader, mut trial, mut limits) = (Reader::new(), Trial::new(), Vec::new());
+    trial.closed(spec(policy), workload).unwrap();
+    let mut note = |step: super::super::trial::Step<'_>| {
+        let resize = step.lanes[0].decision().unwrap().resize.clone().unwrap();
+        limits.push((resize.from.get(LimitKind::CpuQuota), resize.to.get(LimitKind::CpuQuota)));
+        Ok::<(), ()>(())
+    };
+    for line in ["at,arrivals,limits.cpuQuota", "0,9,200%", "45,9,"] {
+        if let Some(row) = reader.row(line).unwrap() {
+            trial.row(&row, &mut note).unwrap();
+        }
+    }
+    trial.end(&mut note).unwrap();
+    assert_eq!(limits[0].0, Some(200.0), "{limits:?}");
+    assert!(
+        limits.windows(2).all(|it| it[1].0 == it[0].1),
+        "each begins where the one before led: {limits:?}"
+    );
+    assert!(limits.iter().any(|it| it.0 > Some(200.0)), "{limits:?}");
 }

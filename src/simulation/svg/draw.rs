@@ -32,6 +32,8 @@ const STRIP: f64 = 5.0;
 const BAND: f64 = 0.16;
 /// A mark this many times as high as anything that was seen would press the rest flat.
 const FARTHEST_MARK: f64 = 4.0;
+/// The same of a maximum.
+const FARTHEST_MAX: f64 = 2.5;
 
 /// What a colour means.
 struct Key {
@@ -175,7 +177,7 @@ fn replicas(plot: &Plot, svg: &mut String, top: f64) {
     let used = series.into_iter().map(highest).fold(1.0, f64::max);
     let max = highest(Series::Max);
     // A maximum far above all that ran would press the rest flat.
-    let high = if max <= used * 2.5 { max } else { (used * 1.25).ceil() };
+    let high = if max <= used * FARTHEST_MAX { max } else { (used * 1.25).ceil() };
     let frame = Frame { top, height: REPLICAS_HEIGHT, low: 0.0, high, times: plot.times() };
     let scheduled = plot.stretches(|it| it.schedule.is_some());
     frame.stretches(svg, &scheduled, (top, frame.bottom()), SCHEDULE, 0.12);
@@ -220,19 +222,23 @@ fn limit(plot: &Plot, svg: &mut String, top: f64, index: usize) {
     let panel = &plot.limits[index];
     let ranges: Vec<_> =
         panel.ranges.iter().flatten().map(|it| (it.0 / panel.unit(), it.1 / panel.unit())).collect();
-    let ends: Vec<f64> = ranges.iter().flat_map(|it| [it.0, it.1]).collect();
-    let frame = plot.frame(top, &Of::ALL.map(|of| Series::Limit(index, of)), &ends);
+    let series = Of::ALL.map(|of| Series::Limit(index, of));
+    let lanes = 0..plot.names.len();
+    let extremes = lanes.flat_map(|lane| series.iter().filter_map(move |it| plot.extremes(lane, *it)));
+    let used = extremes.map(|it| it.1).fold(0.0, f64::max);
+    let near = |it: &f64| used <= 0.0 || *it <= used * FARTHEST_MAX;
+    let ends: Vec<f64> = ranges.iter().flat_map(|it| [it.0, it.1]).filter(near).collect();
+    let frame = plot.frame(top, &series, &ends);
     frame.axes(svg, &panel.name());
     for (low, high) in &ranges {
-        let all = [plot.times()];
-        frame.stretches(svg, &all, (frame.y(*high), frame.y(*low)), INK, BAND / ranges.len() as f64);
+        let all = [(plot.times().0, Some(Extent::of(*low)), Some(Extent::of(*high)))];
+        frame.band(svg, all.into_iter(), INK, BAND / ranges.len() as f64);
     }
     let mut labels = Vec::new();
     for (low, high) in panel.ranges.iter().flatten() {
         for (word, end) in [("max", *high), ("min", *low)] {
-            let (text, end) = (format!("{word} {}", panel.kind.written(end)), end / panel.unit());
-            let text = if end > frame.high { format!("{text} (above)") } else { text };
-            let label = (end.min(frame.high), shortened(&text), INK);
+            let text = shortened(&format!("{word} {}", panel.kind.written(end)));
+            let label = ((end / panel.unit()).min(frame.high), text, INK);
             if !labels.contains(&label) {
                 labels.push(label);
             }

@@ -14,14 +14,18 @@ scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 75}]}
 schedules: [{name: 'day & night', timezone: UTC, start: '1 0 * * *', duration: 1m, min: 3}]
 ";
 
-fn spec() -> Spec {
-    let value: serde_json::Value = serde_yaml::from_str(POLICY).unwrap();
+fn spec(text: &str) -> Spec {
+    let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
     let policy: PolicySpec = serde_json::from_value(value).unwrap();
     Spec::effective(&policy, None).unwrap()
 }
 
 fn picture(trace: &str, names: &[&str]) -> String {
-    let (spec, mut reader, mut trial) = (spec(), Reader::new(), Trial::new());
+    picture_of(POLICY, trace, names)
+}
+
+fn picture_of(policy: &str, trace: &str, names: &[&str]) -> String {
+    let (spec, mut reader, mut trial) = (spec(policy), Reader::new(), Trial::new());
     let mut plot = Plot::new(names.iter().map(|it| (*it, &spec)));
     names.iter().for_each(|_| trial.open(spec.clone()));
     for line in trace.lines() {
@@ -76,4 +80,36 @@ fn it_stays_small_and_whole_whatever_the_length() {
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
     }
+}
+
+#[test]
+fn limits_have_a_panel_each_with_their_range_and_what_is_in_use() {
+    let policy = "
+target: {systemd: {unit: builder.service}}
+resources: {cpuQuota: {min: 100%, max: 800%}, memoryMax: {min: 8GiB, max: 64GiB}}
+scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 85}], step: x1.5}
+";
+    let trace = "at,cpu.avg,memory.avg,limits.memoryMax\n0,50,50,16GiB\n30,95,50,\n60,50,50,\n";
+    for names in [&["builder"][..], &["one", "other"]] {
+        let svg = picture_of(policy, trace, names);
+        for part in [
+            ">cpuQuota, % of one core</text>",
+            ">memoryMax, GiB</text>",
+            ">max 800%</text>",
+            ">min 8GiB</text>",
+            ">in use</text>",
+            ": 1 changes.",
+        ] {
+            assert!(svg.contains(part), "{part}\n{svg}");
+        }
+        assert!(!svg.contains(">replicas</text>") && !svg.contains("NaN"), "no replicas are scaled\n{svg}");
+    }
+}
+
+#[test]
+fn a_value_that_stands_alone_is_a_dot() {
+    let dots = |trace| picture(trace, &["web"]).matches("stroke-linecap=\"round\"").count();
+    assert_eq!(dots("at,current,queue.backlog\n0,1,50\n"), 5, "three counts, a metric and its target");
+    assert_eq!(dots("at,current,queue.backlog\n0,1,50\n15,1,\n30,1,50\n45,1,50\n"), 1);
+    assert_eq!(dots("at,current,queue.backlog\n0,1,50\n15,1,50\n"), 0);
 }
