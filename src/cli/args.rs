@@ -11,6 +11,7 @@ use crate::admin::selector::Selector;
 use crate::admin::view::HoldDirection;
 use crate::api::policy::Mode;
 use crate::cli::jsonpath::JsonPath;
+use crate::cli::simulate::WorkloadArgs;
 use crate::history::Since;
 use crate::units::{Duration, Timestamp};
 
@@ -157,11 +158,27 @@ pub struct SimulateArgs {
     #[command(flatten)]
     pub past: PastArgs,
     /// Tell the decision at the row with this `at` as a story, in place of all decisions
-    #[arg(long, value_name = "AT", value_parser = crate::cli::simulate::moment)]
+    #[arg(long, value_name = "AT", value_parser = crate::cli::simulate::moment, allow_negative_numbers = true)]
     pub explain: Option<Timestamp>,
-    /// Sum it up at the end: replica-hours, seconds under- and over-provisioned, actions, flaps
-    #[arg(long)]
-    pub report: bool,
+    /// Sum it up at the end: replica-hours, seconds under- and over-provisioned, actions, flaps; `only` leaves the
+    /// decisions out
+    #[arg(long, value_name = "only", num_args = 0..=1, require_equals = true, default_missing_value = "also")]
+    pub report: Option<ReportChoice>,
+    /// Another policy on the same trace, side by side with the first
+    #[arg(long, value_name = "POLICY")]
+    pub compare: Option<PathBuf>,
+    /// The closed loop, in which a modelled workload follows the policy.
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+}
+
+/// Whether a report stands beside the decisions or alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportChoice {
+    /// After the decisions
+    Also,
+    /// Without them
+    Only,
 }
 
 /// The stored past of a policy as a trace.

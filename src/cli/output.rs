@@ -117,8 +117,16 @@ impl Output {
     /// # Errors
     /// When nobody reads any more.
     pub fn raw(&mut self, text: &str) -> io::Result<()> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// The same for text that was made as bytes.
+    ///
+    /// # Errors
+    /// When nobody reads any more.
+    pub fn bytes(&mut self, text: &[u8]) -> io::Result<()> {
         let mut plain = self.stream.as_inner();
-        plain.write_all(text.as_bytes())?;
+        plain.write_all(text)?;
         plain.flush()
     }
 
@@ -172,7 +180,7 @@ impl Glyphs {
 /// A plain table as kubectl prints them. Rows that come later keep the columns where they are.
 #[derive(Debug)]
 pub struct Table {
-    header: Vec<&'static str>,
+    header: Vec<String>,
     widths: Vec<u16>,
     header_is_due: bool,
 }
@@ -180,9 +188,9 @@ pub struct Table {
 impl Table {
     /// A table with these columns.
     #[must_use]
-    pub fn new(header: Vec<&'static str>) -> Self {
+    pub fn new(header: Vec<impl Into<String>>) -> Self {
         let widths = vec![0; header.len()];
-        Self { header, widths, header_is_due: true }
+        Self { header: header.into_iter().map(Into::into).collect(), widths, header_is_due: true }
     }
 
     /// The lines of `rows`, below the header the first time.

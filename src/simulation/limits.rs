@@ -1,9 +1,9 @@
 //! Limits on their way through a trace: as a row says, else as was decided last, else their minimum. A decision that
 //! changes them is docktor's own change once the next row shows that it was followed, as with counts.
 
-use super::trace::Row;
+use super::trace::{Row, TracedLimits};
 use crate::api::effective::SizingSpec;
-use crate::api::limits::{LimitKind, LimitSet};
+use crate::api::limits::LimitKind;
 use crate::model::decision::Resize;
 use crate::model::memory::Memory;
 use crate::model::observation::{HostCapacity, Limits};
@@ -12,8 +12,7 @@ use crate::units::Timestamp;
 /// The limits of a trace's workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Followed {
-    present: LimitSet,
-    host: HostCapacity,
+    present: TracedLimits,
     decided: Option<(Timestamp, Resize)>,
 }
 
@@ -21,31 +20,25 @@ impl Followed {
     /// At the beginning of a trace.
     #[must_use]
     pub fn new(sizing: &SizingSpec) -> Self {
-        let present = sizing.limits.iter().map(|it| (it.kind, it.min)).collect();
-        Self { present, host: HostCapacity::default(), decided: None }
+        let limits = sizing.limits.iter().map(|it| (it.kind, it.min)).collect();
+        Self { present: TracedLimits { limits, host: HostCapacity::default() }, decided: None }
     }
 
     /// The limits at this row. What it shows to have been followed is noted as docktor's own change.
     pub fn at(&mut self, row: &Row, memory: &mut Memory) -> Limits {
         if let Some((_, resize)) = &self.decided {
-            self.present = resize.to;
+            self.present.limits = resize.to;
         }
         if let Some(told) = &row.limits {
-            told.limits.iter().for_each(|(kind, value)| self.present.set(kind, value));
-            let HostCapacity { cpus, memory, tasks } = told.host;
-            self.host = HostCapacity {
-                cpus: cpus.or(self.host.cpus),
-                memory: memory.or(self.host.memory),
-                tasks: tasks.or(self.host.tasks),
-            };
+            self.present.update(told);
         }
         if let Some((at, resize)) = self.decided.take()
             && resize.changes()
-            && resize.changed().all(|(kind, _, to)| self.present.get(kind) == Some(to))
+            && resize.changed().all(|(kind, _, to)| self.present.limits.get(kind) == Some(to))
         {
             memory.record_resize(&resize.from, &resize.to, at);
         }
-        limits(&self.present, self.host)
+        limits(&self.present)
     }
 
     /// What was decided there.
@@ -55,7 +48,7 @@ impl Followed {
 }
 
 /// These limits as they are seen of a replica.
-fn limits(set: &LimitSet, host: HostCapacity) -> Limits {
+fn limits(&TracedLimits { limits: set, host }: &TracedLimits) -> Limits {
     Limits {
         cpus: set.get(LimitKind::CpuQuota).map(|percent| percent / 100.0),
         memory: set.get(LimitKind::MemoryMax),

@@ -18,6 +18,7 @@ use crate::api::status::{Action, TrailLine};
 use crate::decide::{Constraints, decide};
 use crate::model::decision::{Decision, Line};
 use crate::model::memory::{Memory, Purpose};
+use crate::model::observation::Snapshot;
 use crate::strategies::forecast::{Forecaster, Question};
 use crate::units::Timestamp;
 
@@ -32,6 +33,8 @@ pub struct Replay {
     limits: Option<Box<Followed>>,
     /// Metrics that had no value yet, of those that the trace has to give.
     wanting: Vec<Name>,
+    /// What the latest row shows; its room is used again.
+    snapshot: Snapshot,
 }
 
 /// What the last row decided.
@@ -53,22 +56,34 @@ impl Replay {
         let wanting = given.map(|it| it.name.clone()).collect();
         let forecaster = Question::of(&spec).map(Forecaster::new);
         let limits = spec.sizing.as_ref().map(|it| Box::new(Followed::new(it)));
-        let spec = Spec { mode: Mode::Auto, ..spec };
-        Self { spec, memory: Memory::default(), before: None, forecaster, limits, wanting }
+        Self {
+            spec: Spec { mode: Mode::Auto, ..spec },
+            memory: Memory::default(),
+            before: None,
+            forecaster,
+            limits,
+            wanting,
+            snapshot: Snapshot::default(),
+        }
     }
 
     /// What the policy decides at this row. Rows come in their order.
     pub fn decide(&mut self, row: &Row) -> Decision {
+        self.decide_within(row, &Constraints::default())
+    }
+
+    /// The same, with what else stands in the way.
+    pub fn decide_within(&mut self, row: &Row, constraints: &Constraints) -> Decision {
         let current = self.current(row);
         self.follow(row, current);
-        let mut snapshot = scene::snapshot(&self.spec, row, current);
-        snapshot.forecast = self.forecaster.as_mut().map(|it| it.prediction(row.at));
+        scene::show(&self.spec, row, current, &mut self.snapshot);
+        self.snapshot.forecast = self.forecaster.as_mut().map(|it| it.prediction(row.at));
         if let Some(limits) = &mut self.limits {
             let limits = limits.at(row, &mut self.memory);
-            scene::limited(&mut snapshot, row, limits);
+            scene::limited(&mut self.snapshot, row, limits);
         }
         self.memory.desired = Some(current);
-        let decision = decide(&self.spec, &mut self.memory, &snapshot, &Constraints::default(), row.at);
+        let decision = decide(&self.spec, &mut self.memory, &self.snapshot, constraints, row.at);
         if !self.wanting.is_empty() {
             self.wanting.retain(|it| !decision.metrics.iter().any(|(name, _)| name == it));
         }
@@ -87,6 +102,12 @@ impl Replay {
     #[must_use]
     pub const fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// What the latest row shows.
+    #[must_use]
+    pub const fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// What has been remembered so far.

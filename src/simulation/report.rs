@@ -1,7 +1,9 @@
-//! `--report`: what a whole trace came to. Every row holds until the next one; the last has no length.
+//! `--report`: what a whole trace came to. Every row holds until the next one; the last has no length. Of a modelled
+//! workload it also says how it fared, and measures provision by what arrives.
 
 use serde::Serialize;
 
+use super::world::Totals;
 use crate::api::status::Action;
 use crate::model::decision::Decision;
 use crate::units::{Duration, Timestamp};
@@ -24,9 +26,10 @@ pub struct Report {
     /// Most desired.
     pub most: u32,
     /// For how long fewer were desired than recommended: windows, limits, cooldowns and the maximum held it back.
+    /// In a closed loop, for how long fewer were ready than the arrivals needed.
     pub seconds_under_provisioned: f64,
     /// For how long more were desired than recommended: windows, limits, missing metrics, rules and the minimum
-    /// kept it up.
+    /// kept it up. In a closed loop, for how long enough were ready and more were there than the arrivals needed.
     pub seconds_over_provisioned: f64,
     /// Changes of the desired count, or of limits.
     pub actions: u64,
@@ -38,6 +41,43 @@ pub struct Report {
     pub flaps: u64,
     /// Rows on which a metric was missing.
     pub rows_with_missing_metrics: u64,
+    /// How the modelled workload of a closed loop fared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload: Option<WorkloadReport>,
+}
+
+/// How a modelled workload fared, until the trace's last row.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadReport {
+    /// Work items that arrived.
+    pub work_arrived: f64,
+    /// Work items that were done.
+    pub work_done: f64,
+    /// Work items that arrived at a full queue.
+    pub work_turned_away: f64,
+    /// For how long work waited.
+    pub seconds_with_backlog: f64,
+    /// Most work items that waited.
+    pub worst_backlog: f64,
+    /// Longest that any work waited, also of what waits still.
+    pub worst_wait_seconds: f64,
+    /// Percent of what the ready replicas could have done that they did.
+    pub mean_utilization: f64,
+}
+
+impl From<&Totals> for WorkloadReport {
+    fn from(it: &Totals) -> Self {
+        Self {
+            work_arrived: it.arrived,
+            work_done: it.done,
+            work_turned_away: it.turned_away,
+            seconds_with_backlog: it.with_backlog,
+            worst_backlog: it.worst_backlog,
+            worst_wait_seconds: it.worst_wait,
+            mean_utilization: if it.capacity > 0.0 { 100.0 * it.done / it.capacity } else { 0.0 },
+        }
+    }
 }
 
 /// Sums up decisions, one after the other.
@@ -98,10 +138,17 @@ impl Summing {
         self.changed = Some((at, up));
     }
 
-    /// The sums so far.
+    /// The sums so far; with those of the modelled workload, in a closed loop.
     #[must_use]
-    pub const fn report(&self) -> &Report {
-        &self.report
+    pub fn report(&self, totals: Option<&Totals>) -> Report {
+        let report = self.report.clone();
+        let Some(totals) = totals else { return report };
+        Report {
+            seconds_under_provisioned: totals.under,
+            seconds_over_provisioned: totals.over,
+            workload: Some(totals.into()),
+            ..report
+        }
     }
 }
 

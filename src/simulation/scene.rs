@@ -16,19 +16,16 @@ use crate::units::{Duration, Timestamp};
 /// Percent of its limit are given; so the limit is a hundred of them.
 const ALL: f64 = 100.0;
 
-/// What the row shows of a workload of `current` replicas. Every row is an evaluation.
-#[must_use]
-pub fn snapshot(spec: &Spec, row: &Row, current: u32) -> Snapshot {
+/// Makes `snapshot` what the row shows of a workload of `current` replicas. Every row is an evaluation. What the row
+/// before left in it is used again or goes.
+pub fn show(spec: &Spec, row: &Row, current: u32, snapshot: &mut Snapshot) {
     let listed = row.replicas.iter().flatten().zip(1..);
-    let replicas = listed.map(|(it, number)| replica(spec, it, number, row.at)).collect();
-    Snapshot {
-        replicas,
-        current: Some(current),
-        limits: None,
-        metrics: metrics(spec, row),
-        forecast: None,
-        evaluation: true,
-    }
+    snapshot.replicas.clear();
+    snapshot.replicas.extend(listed.map(|(it, number)| replica(spec, it, number, row.at)));
+    snapshot.current = Some(current);
+    snapshot.evaluation = true;
+    (snapshot.limits, snapshot.forecast) = (None, None);
+    metrics(spec, row, &mut snapshot.metrics);
 }
 
 /// Gives the workload these limits; what the row tells in percent is percent of them.
@@ -50,15 +47,18 @@ pub fn limited(snapshot: &mut Snapshot, row: &Row, limits: Limits) {
     snapshot.limits = Some(limits);
 }
 
-fn metrics(spec: &Spec, row: &Row) -> BTreeMap<String, Observation> {
-    let mut metrics = BTreeMap::new();
+fn metrics(spec: &Spec, row: &Row, metrics: &mut BTreeMap<String, Observation>) {
     if row.replicas.is_some() {
+        metrics.clear();
         for name in untold(spec) {
             metrics.insert(name.to_string(), Observation::Missing);
         }
     }
-    for (name, value) in &row.metrics {
-        metrics.insert(name.to_string(), reported(source(spec, name), *value));
+    given(spec, row, metrics);
+    if row.replicas.is_none() && metrics.len() != row.metrics.len() {
+        // Something of the row before is left that this one does not give.
+        metrics.clear();
+        given(spec, row, metrics);
     }
     if !row.failed.is_empty() {
         for metric in &spec.metrics {
@@ -70,7 +70,18 @@ fn metrics(spec: &Spec, row: &Row) -> BTreeMap<String, Observation> {
             }
         }
     }
-    metrics
+}
+
+fn given(spec: &Spec, row: &Row, metrics: &mut BTreeMap<String, Observation>) {
+    for (name, value) in &row.metrics {
+        let observed = reported(source(spec, name), *value);
+        match metrics.get_mut(&**name) {
+            Some(known) => *known = observed,
+            None => {
+                metrics.insert(name.to_string(), observed);
+            }
+        }
+    }
 }
 
 /// `queue` of `queue.backlog`.

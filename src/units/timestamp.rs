@@ -36,6 +36,12 @@ impl Timestamp {
         self.0
     }
 
+    /// Does it lie in the years that a calendar has, up to 9999?
+    #[must_use]
+    pub fn is_in_calendar(self) -> bool {
+        jiff::Timestamp::from_millisecond(self.0).is_ok()
+    }
+
     /// How long ago `earlier` was, seen from here; nothing when it is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -16,6 +16,7 @@ mod program;
 mod project;
 mod reaction;
 mod sample;
+mod simulate;
 
 use allocations::Counting;
 
@@ -28,6 +29,7 @@ type Part = (&'static str, fn());
 /// From what takes microseconds to what takes minutes.
 const PARTS: &[Part] = &[
     ("decide", decide::measure),
+    ("simulate", simulate::measure),
     ("pass", pass::measure),
     #[cfg(feature = "history")]
     ("history", history::measure),

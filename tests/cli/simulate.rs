@@ -191,3 +191,113 @@ fn the_example_traces_are_valid() {
         assert!(run.stdout.contains("ScaleUp") && run.stdout.contains("ScaleDown"), "{run}");
     }
 }
+
+const ARRIVALS: &str = "at,arrivals\n0,120\n60,120\n";
+
+#[test]
+fn in_a_closed_loop_a_modelled_workload_follows_the_policy() {
+    let flags = ["--service-rate", "20", "--start-up-delay", "5s", "-o", "json", "--report"];
+    let (run, _) = simulate(POLICY, ARRIVALS, &flags);
+    let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let decisions = whole["decisions"].as_array().unwrap();
+    assert_eq!(decisions.len(), 7, "{run}");
+    assert_eq!(
+        decisions[0]["workload"],
+        serde_json::json!({
+            "arrivals": 120.0, "capacity": 20.0, "ready": 1, "backlog": 0.0, "latency": 0.05
+        })
+    );
+    // 100 a second more arrive than the first replica does.
+    assert_eq!(decisions[1]["workload"]["backlog"], 1_000.0);
+    assert_eq!(decisions[1]["desired"], decisions[2]["current"], "the workload follows");
+    let report = &whole["report"]["workload"];
+    assert_eq!(report["workArrived"], 7_200.0, "{run}");
+    let (run, _) = simulate(POLICY, ARRIVALS, &["--service-rate", "20", "--report"]);
+    assert!(run.stdout.starts_with("AT   CURRENT   READY   BACKLOG   DESIRED   ACTION"), "{run}");
+    assert!(run.stdout.contains("seconds with backlog") && run.stdout.contains("mean utilization"), "{run}");
+}
+
+#[test]
+fn two_policies_stand_side_by_side_with_their_differences() {
+    let folder = folder(POLICY, TRACE);
+    let calm = POLICY.replace("name: web", "name: calm").replace("averageValue: 100", "averageValue: 400");
+    fs::write(folder.path().join("calm.yaml"), calm).unwrap();
+    fs::write(folder.path().join("web2.yaml"), POLICY).unwrap();
+    let compared = |other: &str, more: &[&str]| {
+        let arguments = ["simulate", "-f", "web.yaml", "--trace", "trace", "--compare", other];
+        docktorctl(&[&arguments, more].concat(), folder.path())
+    };
+    let table = compared("calm.yaml", &["--report"]);
+    assert_snapshot!(redacted(&table, folder.path()));
+    let lines = compared("calm.yaml", &["-o", "jsonl", "--report"]);
+    let rows: Vec<serde_json::Value> =
+        lines.stdout.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    assert_eq!(
+        (rows.len(), &rows[0]["differs"], &rows[0]["decisions"][1]["policy"]),
+        (7, &true.into(), &"calm".into())
+    );
+    assert_eq!(rows[6]["reports"][0]["policy"], "web");
+    assert!(rows[6]["difference"]["replicaHours"].as_f64().unwrap() < 0.0, "{lines}");
+    let same = compared("web2.yaml", &["-o", "json"]);
+    let same: serde_json::Value = serde_json::from_str(&same.stdout).unwrap();
+    let decisions = same["decisions"].as_array().unwrap();
+    assert!(decisions.iter().all(|it| it["differs"] == false));
+    assert_eq!(
+        decisions[0]["decisions"][0]["policy"], "web.yaml",
+        "of one name, their files tell them apart"
+    );
+    assert!(compared("calm.yaml", &["-o", "svg"]).stdout.contains("web against calm"));
+}
+
+#[test]
+fn a_report_may_stand_alone() {
+    let (table, _) = simulate(POLICY, TRACE, &["--report=only"]);
+    assert!(table.stdout.starts_with("6 rows over "), "{table}");
+    for form in ["json", "jsonl"] {
+        let (run, _) = simulate(POLICY, TRACE, &["--report=only", "-o", form]);
+        let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!((whole["report"]["rows"].as_u64(), whole.get("decisions")), (Some(6), None), "{run}");
+    }
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_told() {
+    for (trace, arguments, words) in [
+        (ARRIVALS, &["--closed-loop"][..], "a closed loop needs --service-rate"),
+        (ARRIVALS, &["--start-up-delay", "5s"], "a closed loop needs --service-rate"),
+        (ARRIVALS, &["--service-rate", "0"], "write work items per second, above 0"),
+        (ARRIVALS, &["--service-rate", "-2"], "write work items per second, above 0"),
+        (ARRIVALS, &["--service-rate", "fast"], "write work items per second, above 0"),
+        (ARRIVALS, &["--service-rate", "2", "--start-up-delay", "5"], "write `5s`"),
+        (ARRIVALS, &["--service-rate", "2", "--initial-replicas", "10001"], "10001 is not in"),
+        (ARRIVALS, &["--service-rate", "2", "--initial-replicas", "0"], "begin with at least 1"),
+        (ARRIVALS, &["--service-rate", "2", "--queue-limit", "-1"], "write how many work items may wait"),
+        (
+            ARRIVALS,
+            &["--service-rate", "2", "--latency", "queue"],
+            "web.yaml: the policy has no metric `queue`",
+        ),
+        (
+            ARRIVALS,
+            &["--service-rate", "2", "--queue", "jobs"],
+            "no queue `jobs` among its metrics; it has `queue`",
+        ),
+        (TRACE, &["--service-rate", "2"], "trace: line 2: `current` is given, and in a closed loop"),
+        ("at,cpu.avg\n0,1\n", &["--service-rate", "2"], "trace: line 2: a closed loop needs `arrivals`"),
+        (TRACE, &["--report=none"], "invalid value 'none'"),
+        (TRACE, &["--explain", "0", "--report"], "leave --report out"),
+        (TRACE, &["--explain", "0", "--compare", "web.yaml"], "leave --compare out"),
+        (TRACE, &["--explain", "0", "--service-rate", "2"], "leave the flags of the closed loop out"),
+        (TRACE, &["--report=only", "-o", "svg"], "a picture shows the decisions"),
+        (TRACE, &["--compare", "-", "--trace", "-"], "standard input cannot be both"),
+    ] {
+        let folder = folder(POLICY, trace);
+        let trace = if arguments.contains(&"--trace") { &[][..] } else { &["--trace", "trace"] };
+        let all = [&["simulate", "-f", "web.yaml"], trace, arguments].concat();
+        let run = docktorctl(&all, folder.path());
+        assert_eq!(run.code, 2, "{arguments:?} {run}");
+        assert!(run.stderr.contains(words), "{arguments:?} {run}");
+    }
+    let (run, _) = simulate(POLICY, TRACE, &["--compare", "gone.yaml"]);
+    assert!(run.code == 1 && run.stderr.contains("cannot read gone.yaml"), "{run}");
+}

@@ -1,11 +1,9 @@
 //! `simulate --explain AT`: the story of the decision at one row, in place of the table.
 
-use std::io::{BufRead, Read};
-
 use super::super::exit::{Exit, Failure};
 use super::super::output::{Format, Output, unsupported};
-use super::past::Trace;
 use super::policy::Policy;
+use super::rows::Rows;
 use crate::admin::explanation::Explanation;
 use crate::admin::story::story;
 use crate::api::status::{Action, DecisionRecord, Phase};
@@ -13,8 +11,7 @@ use crate::decide::Constraints;
 use crate::decide::outlook::Present;
 use crate::model::decision::Decision;
 use crate::simulation::replay::Replay;
-use crate::simulation::scene;
-use crate::simulation::trace::{Reader, Row};
+use crate::simulation::trace::Row;
 use crate::units::Timestamp;
 
 /// Tells the decision at the first row whose `at` that is.
@@ -23,28 +20,23 @@ use crate::units::Timestamp;
 /// `Usage` for a mistake in the trace before that row; `NothingFound` where there is no such row.
 pub(super) fn run(
     at: Timestamp,
-    policy: Policy,
-    mut trace: Trace,
+    policy: &Policy,
+    mut rows: Rows,
     format: &Format,
     output: &mut Output,
 ) -> Result<(), Failure> {
     if !matches!(format, Format::Table | Format::Json | Format::Yaml) {
         return Err(unsupported("simulate --explain", "a story, json and yaml"));
     }
-    let (mut reader, mut replay) = (Reader::new(), Replay::new(policy.spec));
+    let mut replay = Replay::new(policy.spec.clone());
     let (mut last_change, mut before) = (None, None);
-    let name = trace.name.clone();
-    for line in trace.lines.by_ref().lines() {
-        let line =
-            line.map_err(|error| Failure::say(Exit::Failed, format!("cannot read {name}: {error}")))?;
-        let row = reader.row(&line).map_err(|it| Failure::say(Exit::Usage, format!("{name}: {it}")))?;
-        let Some(row) = row else { continue };
+    while let Some(row) = rows.next()? {
         if row.at > at {
             break;
         }
-        let decision = replay.decide(&row);
+        let decision = replay.decide(row);
         if row.at == at {
-            let told = explanation(&policy.name, &replay, &row, &decision, last_change);
+            let told = explanation(&policy.name, &replay, row, &decision, last_change);
             return match format {
                 Format::Table => output.lines(story(&told, row.at)),
                 format => output.structured(format, &told).map(drop),
@@ -53,11 +45,11 @@ pub(super) fn run(
         if decision.action != Action::None {
             last_change = Some(decision.record());
         }
-        before = Some(row.written);
+        before = Some(row.written.clone());
     }
     let before = before.and_then(|it| serde_json::to_string(&it).ok());
     let hint = before.map_or_else(String::new, |it| format!("; the row before that is at {it}"));
-    Err(Failure::say(Exit::NothingFound, format!("{name} has no row at that moment{hint}")))
+    Err(Failure::say(Exit::NothingFound, format!("{} has no row at that moment{hint}", rows.name())))
 }
 
 fn explanation(
@@ -71,7 +63,7 @@ fn explanation(
     let present = Present {
         spec,
         memory: replay.memory(),
-        snapshot: &scene::snapshot(spec, row, decision.current),
+        snapshot: replay.snapshot(),
         constraints: &Constraints::default(),
         decision,
         next_evaluation: Some(row.at.plus(spec.interval)),

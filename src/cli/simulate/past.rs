@@ -19,6 +19,9 @@ use crate::history::Archive;
 use crate::http::past::RAW_SINCE;
 use crate::units::Timestamp;
 
+/// Bytes of a trace that are read together.
+const READ_BYTES: usize = 64 * 1024;
+
 /// A trace that is being read.
 pub(super) struct Trace {
     /// What it is called in messages.
@@ -65,7 +68,7 @@ impl Trace {
         let name = path.display().to_string();
         let file = File::open(path)
             .map_err(|error| Failure::say(Exit::Failed, format!("cannot read {name}: {error}")))?;
-        Ok(Self { name, lines: Box::new(BufReader::new(file)), past: None })
+        Ok(Self { name, lines: Box::new(BufReader::with_capacity(READ_BYTES, file)), past: None })
     }
 
     fn of_policy(policy: &str, args: &PastArgs, global: &Global) -> Result<Self, Failure> {
@@ -85,7 +88,8 @@ impl Trace {
         };
         let past = Past { feeder, raw_since, span: None, rows: 0, means: 0 };
         let name = format!("the history of {policy}");
-        Ok(Self { name, lines: Box::new(BufReader::new(reader)), past: Some(past) })
+        let lines = Box::new(BufReader::with_capacity(READ_BYTES, reader));
+        Ok(Self { name, lines, past: Some(past) })
     }
 
     /// Takes note of a row.
@@ -181,9 +185,7 @@ pub(super) async fn running_policy(args: &SimulateArgs, global: &Global) -> Resu
     }
     let spec = Spec::effective(&written, profile.as_ref())
         .map_err(|error| Failure::new(Exit::Usage, anyhow::Error::from(error).context(name.to_owned())))?;
-    if !spec.horizontal {
-        return Err(Failure::say(Exit::Usage, format!("the policy `{name}` scales no replicas")));
-    }
     let notes = notes(&spec);
-    Ok(Policy { name: name.to_owned(), spec, notes })
+    let file = format!("the running policy `{name}`");
+    Ok(Policy { file, name: name.to_owned(), spec, notes })
 }

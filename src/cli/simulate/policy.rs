@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use super::super::args::{Global, SimulateArgs};
+use super::super::args::Global;
 use super::super::exit::{Exit, Failure};
 use super::super::folder::policy_files;
 use super::super::output::Output;
@@ -20,6 +20,8 @@ const DONE_HERE: [&str; 2] = ["spec.resources", "spec.order"];
 
 /// A policy that can be simulated.
 pub(super) struct Policy {
+    /// Its file, as it was given.
+    pub(super) file: String,
     pub(super) name: String,
     pub(super) spec: Spec,
     /// What a person should know of it.
@@ -27,16 +29,39 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    /// The policy of this file that the arguments mean. Prints the mistakes of an invalid one.
+    /// The policy of that file; where it has several, the one of that name. Prints the mistakes of an invalid one.
     pub(super) fn find(
         path: &Path,
-        args: &SimulateArgs,
+        name: Option<&str>,
         global: &Global,
         output: &mut Output,
     ) -> Result<Self, Failure> {
         let (file, bytes) = contents(path)?;
         let documents = read::read(&file, &bytes);
-        let parsed = the_one(&documents, args.name.as_deref(), &file)?;
+        let parsed = the_one(&documents, name, &file)?;
+        Self::of(parsed, &documents, file, global, output)
+    }
+
+    /// The policy that another is compared with: of the same name, where the file has it; else its only one.
+    pub(super) fn find_other(
+        path: &Path,
+        name: &str,
+        global: &Global,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
+        let (file, bytes) = contents(path)?;
+        let documents = read::read(&file, &bytes);
+        let parsed = the_one(&documents, Some(name), &file).or_else(|_| the_one(&documents, None, &file))?;
+        Self::of(parsed, &documents, file, global, output)
+    }
+
+    fn of(
+        parsed: &Parsed,
+        documents: &[Parsed],
+        file: String,
+        global: &Global,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
         let policy = match &parsed.document {
             Ok(Document::ScalingPolicy(policy)) => policy,
             Ok(_) => return Err(Failure::say(Exit::NothingFound, format!("{file} has no ScalingPolicy"))),
@@ -47,7 +72,7 @@ impl Policy {
                 return Err(Failure::say(Exit::Usage, format!("{file} is invalid")));
             }
         };
-        let profile = profile(&policy.spec, &documents, global)?;
+        let profile = profile(&policy.spec, documents, global)?;
         let invalid = |what: String| Failure::say(Exit::Usage, format!("{file}: {what}"));
         if profile.is_some() {
             let findings = validate::effective(&merged(&policy.spec, profile.as_ref()));
@@ -58,7 +83,22 @@ impl Policy {
         let spec = Spec::effective(&policy.spec, profile.as_ref())
             .map_err(|error| Failure::new(Exit::Usage, anyhow::Error::from(error).context(file.clone())))?;
         let notes = notes(&spec);
-        Ok(Self { name: policy.metadata.name.clone(), spec, notes })
+        Ok(Self { file, name: policy.metadata.name.clone(), spec, notes })
+    }
+}
+
+/// Names that tell two policies apart: their own, else those of their files.
+pub(super) fn tell_apart(policies: &mut [Policy]) {
+    let [first, second] = policies else { return };
+    if first.name != second.name {
+        return;
+    }
+    if first.file == second.file {
+        first.name.push_str(" (1)");
+        second.name.push_str(" (2)");
+    } else {
+        first.name.clone_from(&first.file);
+        second.name.clone_from(&second.file);
     }
 }
 

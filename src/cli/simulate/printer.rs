@@ -1,75 +1,105 @@
 //! How decisions are printed: as they come, in batches.
 
+use serde::Serialize;
+
+use super::super::args::{ReportChoice, SimulateArgs};
 use super::super::exit::Failure;
 use super::super::output::{Format, Output, Table, number};
 use super::policy::Policy;
+use super::report;
 use crate::api::status::Action;
 use crate::model::decision::{Decision, Resize};
-use crate::simulation::replay::Simulated;
-use crate::simulation::report::{Report, Summing};
+use crate::simulation::report::Report;
+use crate::simulation::shown::Shown;
 use crate::simulation::svg::Plot;
-use crate::simulation::trace::Row;
+use crate::simulation::trial::{Lane, Step};
 
 /// Rows of a table that are laid out together.
 const BATCH_ROWS: usize = 1_000;
 /// Bytes that are written together.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Prints decisions in one of the formats.
+/// Prints the decisions of one policy, or of two side by side, in one of the formats.
 pub(super) struct Printer<'a> {
     output: &'a mut Output,
     form: Form,
-    summing: Summing,
-    reports: bool,
+    names: Vec<String>,
+    choice: Option<ReportChoice>,
+    reports: Vec<Report>,
 }
 
 enum Form {
     Table { table: Table, columns: Columns, rows: Vec<Vec<String>> },
-    Lines { text: String },
-    Json { text: String, first: bool },
+    Lines { text: Vec<u8> },
+    Json { text: Vec<u8>, first: bool },
     Plot(Box<Plot>),
 }
 
 /// What a table shows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Columns {
-    Replicas,
-    /// Of a policy that moves limits.
-    WithLimits,
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    /// Of a modelled workload, what it shows.
+    workload: bool,
+    /// Of policies that move limits, these.
+    limits: bool,
+}
+
+/// Two decisions of one moment.
+#[derive(Serialize)]
+struct Compared<'a> {
+    at: &'a crate::simulation::trace::At,
+    differs: bool,
+    decisions: Vec<Shown<'a>>,
 }
 
 impl<'a> Printer<'a> {
-    pub(super) fn new(format: &Format, policy: &Policy, reports: bool, output: &'a mut Output) -> Self {
+    pub(super) fn new(
+        format: &Format,
+        policies: &[Policy],
+        args: &SimulateArgs,
+        output: &'a mut Output,
+    ) -> Self {
+        let names: Vec<String> = policies.iter().map(|it| it.name.clone()).collect();
         let form = match format {
-            Format::Json => Form::Json { text: String::from("{\"decisions\": [\n"), first: true },
-            Format::JsonLines => Form::Lines { text: String::new() },
-            Format::Svg => Form::Plot(Box::new(Plot::new(&policy.name))),
+            Format::Json => Form::Json { text: b"{".to_vec(), first: true },
+            Format::JsonLines => Form::Lines { text: Vec::new() },
+            Format::Svg => {
+                let policies = policies.iter().map(|it| (&*it.name, &it.spec));
+                Form::Plot(Box::new(Plot::new(policies)))
+            }
             _ => {
-                let vertical = policy.spec.sizing.is_some();
-                let columns = if vertical { Columns::WithLimits } else { Columns::Replicas };
-                Form::Table { table: Table::new(columns.heads()), columns, rows: Vec::new() }
+                let limits = policies.iter().any(|it| it.spec.sizing.is_some());
+                let columns = Columns { workload: args.workload.is_closed_loop(), limits };
+                Form::Table { table: Table::new(columns.heads(&names)), columns, rows: Vec::new() }
             }
         };
-        Self { output, form, summing: Summing::default(), reports }
+        Self { output, form, names, choice: args.report, reports: Vec::new() }
     }
 
-    pub(super) fn row(&mut self, row: &Row, decision: &Decision) -> Result<(), Failure> {
-        self.summing.add(decision);
+    pub(super) fn step(&mut self, step: Step<'_>) -> Result<(), Failure> {
+        if self.choice == Some(ReportChoice::Only) {
+            return Ok(());
+        }
         match &mut self.form {
-            Form::Plot(plot) => plot.add(decision),
-            Form::Table { rows, columns, .. } => rows.push(columns.cells(row, decision)),
+            Form::Plot(plot) => plot.add(step),
+            Form::Table { rows, columns, .. } => rows.push(columns.cells(step)),
             Form::Lines { text } => {
-                text.push_str(&serde_json::to_string(&Simulated::new(row, decision))?);
-                text.push('\n');
+                write(text, step, &self.names)?;
+                text.push(b'\n');
             }
             Form::Json { text, first } => {
-                if !std::mem::take(first) {
-                    text.push_str(",\n");
-                }
-                text.push_str(&serde_json::to_string(&Simulated::new(row, decision))?);
+                text.extend_from_slice(if std::mem::take(first) { b"\"decisions\": [\n" } else { b",\n" });
+                write(text, step, &self.names)?;
             }
         }
         self.flush(Due::WhenFull)
+    }
+
+    /// The sums, to be printed at the end where they were asked for.
+    pub(super) fn sum_up(&mut self, lanes: &[Lane]) {
+        if self.choice.is_some() {
+            self.reports = lanes.iter().map(Lane::report).filter(|it| it.rows > 0).collect();
+        }
     }
 
     fn flush(&mut self, due: Due) -> Result<(), Failure> {
@@ -81,7 +111,8 @@ impl<'a> Printer<'a> {
             Form::Lines { text } | Form::Json { text, .. }
                 if due == Due::Now || text.len() >= BATCH_BYTES =>
             {
-                self.output.raw(&std::mem::take(text))?;
+                self.output.bytes(text)?;
+                text.clear();
                 Ok(())
             }
             _ => Ok(()),
@@ -90,39 +121,43 @@ impl<'a> Printer<'a> {
 
     /// Prints what is left.
     pub(super) fn end(mut self) -> Result<(), Failure> {
-        let report = (self.reports && self.summing.report().rows > 0).then(|| self.summing.report().clone());
+        let only = self.choice == Some(ReportChoice::Only);
         match &mut self.form {
-            Form::Json { text, .. } => {
-                text.push_str("\n]");
-                if let Some(report) = &report {
-                    text.push_str(&format!(",\n\"report\": {}", serde_json::to_string(report)?));
+            Form::Json { text, first } => {
+                text.extend_from_slice(match (only, *first) {
+                    (true, _) => b"",
+                    (false, true) => b"\"decisions\": [\n\n]",
+                    (false, false) => b"\n]",
+                });
+                if let Some(report) = report::members(&self.names, &self.reports)? {
+                    text.extend_from_slice(if only { b"" } else { b",\n" });
+                    text.extend_from_slice(report.as_bytes());
                 }
-                text.push_str("}\n");
+                text.extend_from_slice(b"}\n");
             }
             Form::Lines { text } => {
-                if let Some(report) = &report {
-                    text.push_str(&format!("{{\"report\": {}}}\n", serde_json::to_string(report)?));
+                if let Some(report) = report::members(&self.names, &self.reports)? {
+                    text.extend_from_slice(format!("{{{}}}\n", report.replace('\n', " ")).as_bytes());
                 }
             }
             Form::Plot(plot) => {
                 self.output.raw(&plot.draw())?;
-                if let Some(report) = &report {
-                    for line in sentences(report) {
-                        eprintln!("{line}");
-                    }
+                for line in report::lines(&self.names, &self.reports) {
+                    eprintln!("{line}");
                 }
                 return Ok(());
             }
             Form::Table { .. } => {}
         }
-        self.flush(Due::Now)?;
-        match (&self.form, report) {
-            (Form::Table { .. }, Some(report)) => {
-                self.output.line("")?;
-                self.output.lines(sentences(&report))
-            }
-            _ => Ok(()),
+        if matches!(self.form, Form::Table { .. }) && only {
+            return self.output.lines(report::lines(&self.names, &self.reports));
         }
+        self.flush(Due::Now)?;
+        if matches!(self.form, Form::Table { .. }) && !self.reports.is_empty() {
+            self.output.line("")?;
+            self.output.lines(report::lines(&self.names, &self.reports))?;
+        }
+        Ok(())
     }
 }
 
@@ -132,23 +167,82 @@ enum Due {
     WhenFull,
 }
 
-impl Columns {
-    fn heads(self) -> Vec<&'static str> {
-        match self {
-            Self::Replicas => vec!["AT", "CURRENT", "DESIRED", "ACTION", "REASON"],
-            Self::WithLimits => vec!["AT", "CURRENT", "DESIRED", "ACTION", "LIMITS", "REASON"],
+fn write(text: &mut Vec<u8>, step: Step<'_>, names: &[String]) -> Result<(), Failure> {
+    if let [lane] = step.lanes {
+        if let Some(decision) = lane.decision() {
+            serde_json::to_writer(text, &Shown { policy: None, at: step.at, decision, world: lane.world() })?;
         }
+        return Ok(());
+    }
+    let decisions = step.lanes.iter().zip(names);
+    let decisions: Vec<_> = decisions
+        .filter_map(|(lane, name)| {
+            let decision = lane.decision()?;
+            Some(Shown { policy: Some(name), at: step.at, decision, world: lane.world() })
+        })
+        .collect();
+    let differs = decisions.windows(2).any(|it| differ(it[0].decision, it[1].decision));
+    Ok(serde_json::to_writer(text, &Compared { at: step.at, differs, decisions })?)
+}
+
+/// Do they want other counts, or other limits where both move them?
+fn differ(one: &Decision, other: &Decision) -> bool {
+    let limits = one.resize.as_ref().zip(other.resize.as_ref());
+    one.desired != other.desired || limits.is_some_and(|(one, other)| one.to != other.to)
+}
+
+impl Columns {
+    fn heads(self, names: &[String]) -> Vec<&str> {
+        let mut heads = vec!["AT"];
+        match names {
+            [_] => {
+                heads.push("CURRENT");
+                heads.extend(self.workload.then_some(["READY", "BACKLOG"]).into_iter().flatten());
+                heads.extend(["DESIRED", "ACTION"]);
+            }
+            names => {
+                heads.extend(names.iter().map(String::as_str));
+                heads.push("DIFF");
+            }
+        }
+        heads.extend(self.limits.then_some("LIMITS"));
+        heads.push("REASON");
+        heads
     }
 
-    fn cells(self, row: &Row, decision: &Decision) -> Vec<String> {
-        let mut cells = cells(row, decision);
-        if self == Self::WithLimits {
-            let resize = decision.resize.as_ref();
-            let limits = resize.map_or_else(|| "-".to_owned(), |it| resized(it));
-            cells.insert(cells.len() - 1, limits);
+    fn cells(self, step: Step<'_>) -> Vec<String> {
+        let decisions: Vec<&Decision> = step.lanes.iter().filter_map(Lane::decision).collect();
+        let mut cells = vec![step.at.to_string()];
+        match (&decisions[..], step.lanes) {
+            ([decision], [lane]) => {
+                cells.push(decision.current.to_string());
+                if let Some(world) = lane.world() {
+                    cells.extend([decision.ready.to_string(), number(world.backlog())]);
+                }
+                cells.extend([decision.desired.to_string(), action(decision.action).to_owned()]);
+            }
+            ([first, second], _) => {
+                let difference = i64::from(second.desired) - i64::from(first.desired);
+                cells.extend([first.desired.to_string(), second.desired.to_string()]);
+                cells.push(if difference == 0 { String::new() } else { format!("{difference:+}") });
+            }
+            _ => {}
         }
+        cells.extend(self.limits.then(|| of_each(&decisions, limits)));
+        cells.push(of_each(&decisions, reason));
         cells
     }
+}
+
+/// What is said of every decision; once, where it is the same.
+fn of_each(decisions: &[&Decision], say: fn(&Decision) -> String) -> String {
+    let mut said: Vec<String> = decisions.iter().map(|it| say(it)).collect();
+    said.dedup();
+    said.join(" / ")
+}
+
+fn limits(decision: &Decision) -> String {
+    decision.resize.as_ref().map_or_else(|| "-".to_owned(), |it| resized(it))
 }
 
 /// All limits, those that change with what they become: `cpuQuota 200%->300%, tasksMax 250`.
@@ -162,35 +256,15 @@ fn resized(resize: &Resize) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-fn cells(row: &Row, decision: &Decision) -> Vec<String> {
-    let action = match decision.action {
+const fn action(action: Action) -> &'static str {
+    match action {
         Action::None => "-",
         Action::ScaleUp => "ScaleUp",
         Action::ScaleDown => "ScaleDown",
-    };
-    let limit = decision.limited_by.map(|it| format!(" (limited by {it})")).unwrap_or_default();
-    vec![
-        row.written.to_string(),
-        decision.current.to_string(),
-        decision.desired.to_string(),
-        action.to_owned(),
-        format!("{}{limit}", decision.reason()),
-    ]
+    }
 }
 
-fn sentences(it: &Report) -> Vec<String> {
-    let hours = |seconds: f64| number(seconds / 3_600.0);
-    let mut lines = vec![
-        format!("{} rows over {} hours", it.rows, hours(it.seconds)),
-        format!("replica-hours          {}", number(it.replica_hours)),
-        format!("replicas               {} to {}", it.fewest, it.most),
-        format!("seconds under          {}", number(it.seconds_under_provisioned)),
-        format!("seconds over           {}", number(it.seconds_over_provisioned)),
-        format!("actions                {} ({} up, {} down)", it.actions, it.scale_ups, it.scale_downs),
-        format!("flaps                  {}", it.flaps),
-    ];
-    if it.rows_with_missing_metrics > 0 {
-        lines.push(format!("rows with gaps         {}", it.rows_with_missing_metrics));
-    }
-    lines
+fn reason(decision: &Decision) -> String {
+    let limit = decision.limited_by.map(|it| format!(" (limited by {it})")).unwrap_or_default();
+    format!("{}{limit}", decision.reason())
 }

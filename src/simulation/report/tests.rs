@@ -25,7 +25,7 @@ scaleDown: {stabilizationWindow: 200s}
             summing.add(&replay.decide(&row));
         }
     }
-    let report = summing.report();
+    let report = summing.report(None);
     assert_eq!((report.rows, report.seconds), (5, 3_800.0));
     assert_eq!((report.fewest, report.most), (1, 6), "{report:?}");
     assert_eq!((report.seconds_under_provisioned, report.seconds_over_provisioned), (100.0, 3_650.0));

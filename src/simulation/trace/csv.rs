@@ -50,31 +50,45 @@ impl Columns {
         Ok(Self { kinds, cells })
     }
 
-    /// The row that a line is.
-    pub(super) fn row(&mut self, line: &str) -> Result<Row, String> {
-        let cells = self.cells.split(line)?;
-        let (found, expected) = (cells.clone().count(), self.kinds.len());
+    /// Reads a line into a row, whose room is used again.
+    pub(super) fn read(&mut self, line: &str, row: &mut Row) -> Result<(), String> {
+        let mut cells = self.cells.split(line)?;
+        let (found, expected) = (cells.len(), self.kinds.len());
         if found != expected {
             return Err(format!("the row has {found} cells, and the header {expected}"));
         }
-        let (mut at, mut current) = (None, None);
-        let mut limits = None;
-        let mut metrics = Vec::with_capacity(expected);
-        for (kind, cell) in self.kinds.iter().zip(cells) {
+        // Nothing of the row before may be taken for this one's.
+        (row.current, row.replicas, row.scaled, row.limits) = (None, None, None, None);
+        row.failed.clear();
+        row.metrics.truncate(expected);
+        let mut metrics = 0;
+        for (kind, cell) in self.kinds.iter().zip(&mut cells) {
             match kind {
-                Kind::At => at = Some(moment(cell)),
-                Kind::Current => current = count(cell)?,
-                Kind::Metric(name) => metrics.push((Arc::clone(name), value(name, cell)?)),
+                Kind::At => moment(cell, &mut row.written),
+                Kind::Current => row.current = count(cell)?,
+                Kind::Metric(name) => {
+                    put(&mut row.metrics, metrics, name, value(name, cell)?);
+                    metrics += 1;
+                }
                 Kind::Limit(_) if cell.is_empty() => {}
                 Kind::Limit(kind) => {
                     let value = kind.parse(cell).map_err(|error| format!("`limits.{kind}`: {error}"))?;
-                    limits.get_or_insert_with(Box::<TracedLimits>::default).limits.set(*kind, value);
+                    row.limits.get_or_insert_with(Box::<TracedLimits>::default).limits.set(*kind, value);
                 }
             }
         }
-        let written = at.ok_or("the row has no `at`")?;
-        let at = written.moment()?;
-        Ok(Row { at, written, current, replicas: None, metrics, failed: Vec::new(), scaled: None, limits })
+        row.metrics.truncate(metrics);
+        row.at = row.written.moment()?;
+        Ok(())
+    }
+}
+
+/// Sets the metric at that place; the row before had most likely the same one there.
+fn put(metrics: &mut Vec<(Arc<str>, Option<f64>)>, index: usize, name: &Arc<str>, value: Option<f64>) {
+    match metrics.get_mut(index) {
+        Some((at, old)) if Arc::ptr_eq(at, name) => *old = value,
+        Some(entry) => *entry = (Arc::clone(name), value),
+        None => metrics.push((Arc::clone(name), value)),
     }
 }
 
@@ -94,9 +108,15 @@ fn kind(name: &str) -> Result<Kind, String> {
     })
 }
 
-fn moment(cell: &str) -> At {
-    let number = serde_json::from_str(cell).ok();
-    number.map_or_else(|| At::Moment(cell.to_owned()), At::Seconds)
+fn moment(cell: &str, written: &mut At) {
+    match (serde_json::from_str(cell), written) {
+        (Ok(number), written) => *written = At::Seconds(number),
+        (Err(_), At::Moment(text)) => {
+            text.clear();
+            text.push_str(cell);
+        }
+        (Err(_), written) => *written = At::Moment(cell.to_owned()),
+    }
 }
 
 fn count(cell: &str) -> Result<Option<u32>, String> {
@@ -131,7 +151,7 @@ impl Cells {
         Self { reader: csv_core::Reader::new(), text: Vec::new(), ends: Vec::new() }
     }
 
-    fn split(&mut self, line: &str) -> Result<impl Iterator<Item = &str> + Clone, String> {
+    fn split(&mut self, line: &str) -> Result<impl ExactSizeIterator<Item = &str>, String> {
         self.reader.reset();
         self.text.resize(line.len() + 1, 0);
         self.ends.resize(MAX_COLUMNS, 0);
@@ -151,7 +171,11 @@ impl Cells {
             }
         }
         let text = std::str::from_utf8(&self.text[..written]).map_err(|error| error.to_string())?;
-        let starts = std::iter::once(0).chain(self.ends[..cells].iter().copied());
-        Ok(starts.zip(&self.ends[..cells]).map(|(start, end)| text[start..*end].trim()))
+        let (ends, mut start) = (&self.ends[..cells], 0);
+        Ok(ends.iter().map(move |end| {
+            let cell = &text[start..*end];
+            start = *end;
+            cell.trim()
+        }))
     }
 }

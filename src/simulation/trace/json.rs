@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{At, Phase, Row, Scaled, TracedLimits, TracedReplica, is_metric_name};
+use super::{ARRIVALS, At, Phase, Row, Scaled, TracedLimits, TracedReplica, is_metric_name};
 use crate::api::limits::LimitSet;
 use crate::model::observation::HostCapacity;
 use crate::units::Bytes;
@@ -22,6 +22,8 @@ struct Written {
     replicas: Option<BTreeMap<String, Replica>>,
     #[serde(default)]
     metrics: BTreeMap<String, Option<f64>>,
+    /// The metric of that name, for closed loops.
+    arrivals: Option<f64>,
     #[serde(default)]
     failed: Vec<String>,
     scaled: Option<Scaled>,
@@ -54,7 +56,12 @@ struct Replica {
 
 /// The row that a line is.
 pub(super) fn row(line: &str) -> Result<Row, String> {
-    let written: Written = serde_json::from_str(line).map_err(|error| explained(&error))?;
+    let mut written: Written = serde_json::from_str(line).map_err(|error| explained(&error))?;
+    if let Some(arrivals) = written.arrivals
+        && written.metrics.insert(ARRIVALS.to_owned(), Some(arrivals)).is_some()
+    {
+        return Err(format!("`{ARRIVALS}` stands beside `metrics` and in it; write it once"));
+    }
     if let Some(name) = written.metrics.keys().find(|it| !is_metric_name(it)) {
         return Err(format!(
             "`{name}` in `metrics` is no metric's full name, as in `cpu.avg` or `queue.backlog`"

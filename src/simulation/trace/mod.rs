@@ -12,6 +12,9 @@ use crate::api::limits::LimitSet;
 use crate::model::observation::{HostCapacity, ReplicaPhase};
 use crate::units::{MAX_REPLICAS, Timestamp};
 
+/// The metric that a closed loop reads: work items that arrive per second.
+pub const ARRIVALS: &str = "arrivals";
+
 /// A moment of a trace, in the form in which it was given.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -23,7 +26,7 @@ pub enum At {
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Row {
     /// When.
     pub at: Timestamp,
@@ -50,6 +53,19 @@ pub struct TracedLimits {
     pub limits: LimitSet,
     /// What the host has.
     pub host: HostCapacity,
+}
+
+impl TracedLimits {
+    /// What is told later goes over what was told before.
+    pub fn update(&mut self, later: &Self) {
+        later.limits.iter().for_each(|(kind, value)| self.limits.set(kind, value));
+        let HostCapacity { cpus, memory, tasks } = later.host;
+        self.host = HostCapacity {
+            cpus: cpus.or(self.host.cpus),
+            memory: memory.or(self.host.memory),
+            tasks: tasks.or(self.host.tasks),
+        };
+    }
 }
 
 /// A replica as a trace tells of it. What it does not tell is `None`.
@@ -121,7 +137,9 @@ pub struct Mistake {
 pub struct Reader {
     line: u64,
     form: Option<Form>,
-    latest: Option<(Timestamp, At)>,
+    latest: Option<Timestamp>,
+    /// The latest moment as it was written.
+    written: At,
 }
 
 #[derive(Debug)]
@@ -142,13 +160,23 @@ impl Reader {
     /// # Errors
     /// What is wrong with the line.
     pub fn row(&mut self, line: &str) -> Result<Option<Row>, Mistake> {
+        let mut row = Row::default();
+        Ok(self.read(line, &mut row)?.then_some(row))
+    }
+
+    /// The same into a row whose room is used again; false where the line is no row.
+    ///
+    /// # Errors
+    /// What is wrong with the line; `row` then means nothing.
+    pub fn read(&mut self, line: &str, row: &mut Row) -> Result<bool, Mistake> {
         self.line += 1;
-        let row = self.parsed(line).map_err(|message| self.mistake(message))?;
-        if let Some(row) = &row {
+        let is_row = self.parse(line, row).map_err(|message| self.mistake(message))?;
+        if is_row {
             self.check(row).map_err(|message| self.mistake(message))?;
-            self.latest = Some((row.at, row.written.clone()));
+            self.latest = Some(row.at);
+            self.written.clone_from(&row.written);
         }
-        Ok(row)
+        Ok(is_row)
     }
 
     /// A mistake in the line that was read last.
@@ -157,33 +185,32 @@ impl Reader {
         Mistake { line: self.line, message }
     }
 
-    fn parsed(&mut self, line: &str) -> Result<Option<Row>, String> {
+    fn parse(&mut self, line: &str, row: &mut Row) -> Result<bool, String> {
         let line = if self.line == 1 { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
-            return Ok(None);
+            return Ok(false);
         }
         match &mut self.form {
-            Some(Form::Csv(columns)) => columns.row(line).map(Some),
-            Some(Form::JsonLines) => json::row(line).map(Some),
+            Some(Form::Csv(columns)) => columns.read(line, row)?,
+            Some(Form::JsonLines) => *row = json::row(line)?,
             None if line.starts_with('{') => {
                 self.form = Some(Form::JsonLines);
-                json::row(line).map(Some)
+                *row = json::row(line)?;
             }
             None => {
                 self.form = Some(Form::Csv(Box::new(csv::Columns::of(line)?)));
-                Ok(None)
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 
     fn check(&self, row: &Row) -> Result<(), String> {
-        if let Some((latest, written)) = &self.latest
-            && row.at < *latest
-        {
+        if self.latest.is_some_and(|latest| row.at < latest) {
             return Err(format!(
-                "`at` goes backwards, from {written} to {}; rows stand in their order",
-                row.written
+                "`at` goes backwards, from {} to {}; rows stand in their order",
+                self.written, row.written
             ));
         }
         let counts = [("current", row.current), ("scaled.from", row.scaled.map(|it| it.from))];
@@ -205,7 +232,27 @@ impl std::fmt::Display for At {
     }
 }
 
+impl Default for At {
+    fn default() -> Self {
+        Self::Seconds(0.into())
+    }
+}
+
 impl At {
+    /// Another moment in the same form.
+    #[must_use]
+    pub fn at(&self, moment: Timestamp) -> Self {
+        let millis = moment.as_millis();
+        match self {
+            Self::Seconds(_) if millis % 1_000 == 0 => Self::Seconds((millis / 1_000).into()),
+            Self::Seconds(_) => {
+                let seconds = serde_json::Number::from_f64(millis as f64 / 1_000.0);
+                Self::Seconds(seconds.unwrap_or_else(|| 0.into()))
+            }
+            Self::Moment(_) => Self::Moment(moment.to_string()),
+        }
+    }
+
     /// The moment that is meant.
     fn moment(&self) -> Result<Timestamp, String> {
         match self {
@@ -213,8 +260,10 @@ impl At {
                 let millis = seconds.as_f64().unwrap_or(f64::NAN) * 1_000.0;
                 let moment = Timestamp::from_millis(millis.round() as i64);
                 // Beyond the years that a calendar has, schedules mean nothing.
-                let in_calendar = moment.to_string().parse() == Ok(moment);
-                in_calendar.then_some(moment).ok_or_else(|| format!("`at` {seconds} is beyond the year 9999"))
+                moment
+                    .is_in_calendar()
+                    .then_some(moment)
+                    .ok_or_else(|| format!("`at` {seconds} is beyond the year 9999"))
             }
             Self::Moment(text) => text.parse().map_err(|_| {
                 format!(

@@ -1,6 +1,7 @@
 //! Rows as they are written, and every mistake that is told.
 
 use super::*;
+use crate::api::limits::LimitKind;
 
 fn rows(trace: &str) -> Result<Vec<Row>, Mistake> {
     let mut reader = Reader::new();
@@ -100,5 +101,25 @@ proptest::proptest! {
                 let _ = reader.row(&format!("{start}{line}"));
             }
         }
+    }
+}
+
+#[test]
+fn a_row_that_is_read_over_another_keeps_nothing_of_it() {
+    let mut row = Row::default();
+    let before = r#"{"at": 0, "current": 3, "replicas": {"a": {}}, "failed": ["queue"], "scaled": {"from": 2, "to": 3},
+        "limits": {"tasksMax": 9}, "host": {"cpus": 4}}"#;
+    assert!(Reader::new().read(before, &mut row).unwrap());
+    let mut reader = Reader::new();
+    assert!(!reader.read("at,queue.backlog,limits.cpuQuota,limits.tasksMax", &mut row).unwrap());
+    for (line, cpu, tasks) in
+        [("15,,200%,", Some(200.0), None), ("30,1,,50", None, Some(50.0)), ("45,1,,", None, None)]
+    {
+        assert!(reader.read(line, &mut row).unwrap());
+        let mut fresh = Reader::new();
+        assert!(fresh.row("at,queue.backlog,limits.cpuQuota,limits.tasksMax").unwrap().is_none());
+        assert_eq!(Some(&row), fresh.row(line).unwrap().as_ref(), "{line}");
+        let limit = |kind| row.limits.as_ref().and_then(|it| it.limits.get(kind));
+        assert_eq!((limit(LimitKind::CpuQuota), limit(LimitKind::TasksMax)), (cpu, tasks), "{line}");
     }
 }
