@@ -109,7 +109,7 @@ impl fmt::Display for Limitation {
             Self::ScaleDownLimit => f.write_str("scaleDown.limits"),
             Self::ScaleDownStep => f.write_str("scaleDown.step"),
             Self::Forecast(replicas) => write!(f, "the forecast, which needs {replicas}"),
-            Self::ScaleDownRules => f.write_str("scaleDown.rules do not hold"),
+            Self::ScaleDownRules => f.write_str("scaleDown.rules, which do not hold"),
             Self::MissingMetrics => f.write_str("metrics are missing, so nothing goes down"),
             Self::ScaleUpCooldown(until) => write!(f, "scaleUp.cooldown until {until}"),
             Self::ScaleDownCooldown(until) => write!(f, "scaleDown.cooldown until {until}"),
