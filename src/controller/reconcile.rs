@@ -34,6 +34,9 @@ use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use crate::units::{Duration, Timestamp};
 
+/// Evaluations that lie further apart than this many intervals are not in a row: nobody knows what was in between.
+const LONGEST_GAP: i64 = 3;
+
 /// What all passes share.
 pub struct Parts {
     /// The time.
@@ -73,7 +76,7 @@ impl Parts {
         let started = Instant::now();
         let next = self.pass(policy).instrument(span).await;
         self.metrics.reconcile_took(started.elapsed());
-        next.map(|at| started + at.since(self.clock.now()).get())
+        next.map(|at| Instant::now() + at.since(self.clock.now()).get())
     }
 
     async fn pass(&self, policy: &mut Policy) -> Option<Timestamp> {
@@ -116,6 +119,9 @@ impl Parts {
             }
         };
 
+        if evaluation {
+            policy.durable.memory.interrupt(now, longest_gap(bound.spec.interval));
+        }
         let held = policy.durable.memory.hold.is_some();
         let decision = decide(&bound.spec, &mut policy.durable.memory, &snapshot, &constraints, now);
         if evaluation && let Some(foresight) = &mut policy.foresight {
@@ -259,4 +265,8 @@ impl Parts {
     pub fn jitter(&self) -> f64 {
         fastrand::f64()
     }
+}
+
+fn longest_gap(interval: Duration) -> Duration {
+    Duration::from_millis(interval.as_millis().saturating_mul(LONGEST_GAP).unsigned_abs())
 }

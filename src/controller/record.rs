@@ -15,10 +15,10 @@ use crate::decide::Constraints;
 use crate::decide::outlook::Present;
 use crate::history::Entry;
 use crate::history::entry::{self, Decided};
-use crate::model::decision::{Decision, Finding};
+use crate::model::decision::{Decision, Finding, Why};
 use crate::model::memory::Trust;
 use crate::model::observation::Snapshot;
-use crate::telemetry::event::Event;
+use crate::telemetry::event::{Event, News};
 use crate::telemetry::metrics::PolicyInfo;
 use crate::units::Timestamp;
 
@@ -46,6 +46,7 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) {
     }
     let findings = findings(policy, decision);
     let phase = phase(policy, &findings);
+    let is_seen = !matches!(decision.why, Why::Unreadable(_));
     let counts = ReplicaCounts {
         current: decision.current,
         ready: decision.ready,
@@ -54,7 +55,7 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) {
         max: decision.bounds.max(),
     };
     let status = Status {
-        replicas: policy.durable.memory.first_seen.map(|_| counts),
+        replicas: policy.durable.memory.first_seen.filter(|_| is_seen).map(|_| counts),
         metrics: decision.metrics.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
         last_scale_time: policy.durable.memory.last_action,
         next_allowed: Some(decision.next_allowed).filter(|it| *it != Default::default()),
@@ -64,6 +65,7 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) {
         policy: policy.key().clone(),
         generation: policy.entry.generation,
         record: decision.record(),
+        news,
     };
     parts.events.emit(&told);
     if evaluation {
@@ -150,13 +152,6 @@ fn remember(parts: &Parts, policy: &Policy, pass: Pass<'_>, news: News) {
     }
     let (generation, at) = (policy.entry.generation, pass.decision.at);
     parts.history.record(Entry { policy: policy.key().clone(), generation, at, samples, decision });
-}
-
-/// Does a decision say anything that the one before did not?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum News {
-    Yes,
-    No,
 }
 
 /// Decisions that changed something or were kept from it stay. One kept by the same thing as the one before is

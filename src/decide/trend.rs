@@ -7,10 +7,14 @@ use crate::model::memory::Memory;
 use crate::model::trend::Recent;
 use crate::units::Timestamp;
 
-/// What a trend reads as. `base` is the reading of its metric now, `recent` are that metric's values. Until a whole
-/// window has been seen, and while the metric has no value now, a trend may raise the count and not lower it.
+/// What a trend reads as. `base` is the reading of its metric now, `recent` are that metric's values. While the metric
+/// cannot be had, neither can its trend. Until a whole window has been seen, and while the metric does not apply, a
+/// trend may raise the count and not lower it.
 #[must_use]
 pub fn reading(kind: TrendKind, recent: Option<&Recent>, base: Reading, now: Timestamp) -> Reading {
+    if base.is_failure() {
+        return base;
+    }
     let window = kind.window();
     let mean = recent.and_then(|it| it.mean(window, now));
     let value = match kind {
@@ -78,7 +82,7 @@ mod tests {
         let five =
             |recent: &Recent, base, seconds| reading(TrendKind::Avg5m, Some(recent), base, at(seconds));
         let here = Reading::Value(6.0);
-        assert_eq!(reading(TrendKind::Avg5m, None, Reading::Failed, at(0)), Reading::Missing);
+        assert_eq!(reading(TrendKind::Avg5m, None, Reading::Failed, at(0)), Reading::Failed);
         assert_eq!(reading(TrendKind::Avg5m, None, Reading::WarmingUp, at(0)), Reading::WarmingUp);
         assert_eq!(reading(TrendKind::Avg5m, None, Reading::NotApplicable, at(0)), Reading::NotApplicable);
         seen(&mut recent, 0);
@@ -89,8 +93,11 @@ mod tests {
         assert_eq!(five(&recent, here, 300), Reading::Value(6.0));
         assert_eq!(reading(TrendKind::Slope, Some(&recent), here, at(300)), Reading::Value(0.0));
         assert_eq!(reading(TrendKind::Avg15m, Some(&recent), here, at(300)), Reading::Partial(6.0));
-        for base in [Reading::Missing, Reading::Failed, Reading::Partial(6.0), Reading::WarmingUp] {
+        for base in [Reading::Partial(6.0), Reading::WarmingUp] {
             assert_eq!(five(&recent, base, 310), Reading::Partial(6.0), "{base:?}");
+        }
+        for base in [Reading::Missing, Reading::Failed] {
+            assert_eq!(five(&recent, base, 310), base, "a dead source is not read by its past");
         }
         assert_eq!(five(&recent, Reading::Missing, 600), Reading::Missing, "nothing in the window");
     }

@@ -372,6 +372,13 @@ impl Memory {
         remember_in(&mut self.highs, past, down, |old| old <= replicas);
     }
 
+    /// After a gap in evaluations longer than `most`, rules have not held "in a row" any more.
+    pub fn interrupt(&mut self, now: Timestamp, most: Duration) {
+        if self.last_evaluation.is_some_and(|at| now.since(at) > most) {
+            self.consecutive = Counters::default();
+        }
+    }
+
     /// Forgets what can no longer matter. `period` is the longest period of a limit.
     pub fn forget(&mut self, now: Timestamp, period: Duration) {
         self.turn_back(now);

@@ -22,6 +22,15 @@ pub const KEPT_EVENTS: usize = 1_000;
 /// Most events by which a follower may lag before it loses some.
 const FOLLOWER_LAG: usize = 256;
 
+/// Whether something has been told before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// It has not.
+    Yes,
+    /// It has.
+    No,
+}
+
 /// Something notable that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -43,6 +52,8 @@ pub enum Event {
         generation: Generation,
         /// What was decided and why.
         record: DecisionRecord,
+        /// Was it decided for the first time? In mode `Observe` the same is decided again and again.
+        news: News,
     },
     /// A text does not parse or validate; the last good one goes on.
     PolicyInvalid {
@@ -371,15 +382,22 @@ impl Event {
     /// What repeats with every pass would push everything else out.
     const fn is_kept(&self) -> bool {
         match self {
-            Self::Decision { record, .. } => !matches!(record.action, Action::None),
+            Self::Decision { record, news, .. } => Self::is_change(record, *news),
             Self::MetricFailed { .. } => false,
             _ => true,
         }
     }
 
+    const fn is_change(record: &DecisionRecord, news: News) -> bool {
+        !matches!((record.action, news), (Action::None, _) | (_, News::No))
+    }
+
     fn count(&self, metrics: &Metrics) {
         match self {
-            Self::Decision { policy, record, .. } => metrics.decided(policy, record.action),
+            Self::Decision { policy, record, news, .. } if Self::is_change(record, *news) => {
+                metrics.decided(policy, record.action);
+            }
+            Self::Decision { policy, .. } => metrics.decided(policy, Action::None),
             Self::MetricFailed { policy, source, .. } => metrics.metric_failed(policy, source),
             Self::ActionDone { policy, actuator, took, .. } => {
                 metrics.acted(policy, actuator, ActionResult::Success, took.get());
@@ -399,10 +417,10 @@ impl Event {
         let reason = self.reason();
         let policy = self.policy().map(tracing::field::display);
         match self {
-            Self::Decision { generation, record, .. } => {
+            Self::Decision { generation, record, news, .. } => {
                 let DecisionRecord { from, to, reason: why, limited_by, .. } = record;
                 let limited_by = limited_by.as_deref();
-                if record.action == Action::None {
+                if !Self::is_change(record, *news) {
                     debug!(policy, generation, current = from, desired = to, limited_by, why, "{reason}");
                 } else {
                     info!(policy, generation, current = from, desired = to, limited_by, why, "{reason}");
@@ -457,7 +475,16 @@ mod tests {
             limits: None,
             limits_before: None,
         };
-        Event::Decision { policy: PolicyKey::new("web"), generation: 3, record }
+        Event::Decision { policy: PolicyKey::new("web"), generation: 3, record, news: News::Yes }
+    }
+
+    #[tokio::test]
+    async fn what_is_decided_again_is_no_news() {
+        let (events, metrics) = events();
+        let Event::Decision { policy, generation, record, .. } = decision(2, 4) else { unreachable!() };
+        events.emit(&Event::Decision { policy, generation, record, news: News::No });
+        assert!(events.recent().is_empty());
+        assert!(metrics.render().contains(r#"docktor_decisions_total{policy="web",action="ScaleUp"} 0"#));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use docktor::api::status::Action;
 use docktor::model::key::PolicyKey;
 use docktor::simulation::replay::Replay;
 use docktor::simulation::trace::Reader;
-use docktor::telemetry::event::Event;
+use docktor::telemetry::event::{Event, News};
 use docktor::units::{Duration, Timestamp};
 
 use super::harness::{Loop, POLICY};
@@ -38,8 +38,12 @@ fn by_simulation(policy: &str, run: &Loop, interval: Duration) -> Vec<Told> {
         let row = reader.row(row).expect("the row is valid").expect("it is one");
         let decision = replay.decide(&row);
         if decision.action != Action::None {
-            let event =
-                Event::Decision { policy: PolicyKey::new("web"), generation: 1, record: decision.record() };
+            let event = Event::Decision {
+                policy: PolicyKey::new("web"),
+                generation: 1,
+                record: decision.record(),
+                news: News::Yes,
+            };
             told.push((*at, event.message()));
         }
     }

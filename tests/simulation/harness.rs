@@ -119,8 +119,14 @@ impl Loop {
 
     /// Ends the controller as a `kill -9` would, and starts another on the same folders.
     pub async fn kill_and_start_again(&mut self) {
+        self.kill_and_start_again_after(Duration::ZERO).await;
+    }
+
+    /// The same with nothing in control meanwhile.
+    pub async fn kill_and_start_again_after(&mut self, down: Duration) {
         self.controller.abort();
         let _ = (&mut self.controller).await;
+        tokio::time::sleep(down.get()).await;
         let begun = begin(&self.folders, self.clock, &self.world, &self.past);
         (self.admin, self.events, self.history, self.controller) =
             (begun.admin, begun.events, begun.history, begun.controller);

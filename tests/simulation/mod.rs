@@ -198,6 +198,19 @@ async fn a_restart_goes_on_exactly_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn evaluations_before_and_after_a_night_off_are_not_in_a_row() {
+    let mut run = Loop::start(2, &POLICY.replace("consecutive: 2", "consecutive: 4")).await;
+    run.world.set_load(Some(300.0));
+    run.pass(seconds(15)).await;
+    assert_eq!(run.world.running(), 2, "{}", run.story());
+    run.kill_and_start_again_after(seconds(12 * 3_600)).await;
+    run.pass(seconds(5)).await;
+    assert_eq!(run.world.running(), 2, "{}", run.story());
+    run.pass(seconds(30)).await;
+    assert!(run.world.running() > 2, "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_scale_down_that_a_kill_interrupted_is_finished() {
     let mut run = Loop::start(4, POLICY).await;
     run.world.set_stop_delay(seconds(30));
