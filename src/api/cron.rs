@@ -4,6 +4,8 @@
 use croner::Cron;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
+use jiff::civil::date;
+use jiff::tz::TimeZone;
 
 /// The last value of each field: minute, hour, day of month, month, day of week.
 const LAST: [u8; 5] = [59, 23, 31, 12, 6];
@@ -22,6 +24,13 @@ pub fn parse(text: &str) -> Result<Cron, CronError> {
     let surplus = text.split_whitespace().skip(LAST.len());
     let fields: Vec<&str> = fields.iter().map(String::as_str).chain(surplus).collect();
     parser.parse(&fields.join(" "))
+}
+
+/// Is there a time that it means? Of `0 0 30 2 *` there is none, and who looks for one looks for long.
+#[must_use]
+pub fn comes(cron: &Cron) -> bool {
+    let from = date(2000, 1, 1).to_zoned(TimeZone::UTC);
+    from.is_ok_and(|from| cron.find_next_occurrence(&from, true).is_ok())
 }
 
 /// `5/15` is `5-59/15`.
@@ -49,6 +58,15 @@ mod tests {
             ("/5", 59, "/5"),
         ] {
             assert_eq!(with_whole_ranges(field, last), whole);
+        }
+    }
+
+    #[test]
+    fn a_day_that_no_month_has_never_comes() {
+        for (text, does) in
+            [("0 0 30 2 *", false), ("0 0 31 4,6 *", false), ("0 0 29 2 *", true), ("* * * * *", true)]
+        {
+            assert_eq!(comes(&parse(text).unwrap()), does, "{text}");
         }
     }
 

@@ -136,6 +136,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_start_that_never_comes_is_never_and_an_end_that_never_comes_is_for_ever() {
+        for (start, end, is) in [("0 0 30 2 *", "0 1 * * *", false), ("0 0 * * *", "0 1 30 2 *", true)] {
+            let schedule = compiled(&schedule("UTC", start, end));
+            assert_eq!(is_active(&schedule, Timestamp::from_secs(1_795_327_200)), is, "{start} to {end}");
+        }
+    }
+
     fn compiled(schedule: &Schedule) -> ScheduleSpec {
         ScheduleSpec::compile(schedule, "spec.schedules[0]").unwrap()
     }

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::api::cron;
 
+/// A schedule whose end never comes lasts for this long.
+const FOR_EVER: Duration = Duration::from_secs(1_000 * 366 * 86_400);
+/// The cron expression of every minute.
+const EVERY_MINUTE: &str = "* * * * *";
 /// Formulas that read formulas, at most this deep.
 const MAX_NESTING: usize = 16;
 
@@ -237,16 +241,24 @@ impl ScheduleSpec {
     /// When the time zone or an expression is none, or there is not exactly one of `end` and `duration`.
     pub fn compile(it: &Schedule, path: &str) -> Result<Self, SpecError> {
         let wrong = |field: &str| SpecError::Time { path: format!("{path}.{field}") };
-        let cron = |text: &str, field: &str| cron::parse(text).map_err(|_| wrong(field));
-        let end = match (&it.end, it.duration) {
-            (Some(end), None) => End::At(Box::new(cron(end, "end")?)),
+        let parsed = |text: &str, field: &str| cron::parse(text).map_err(|_| wrong(field));
+        let mut end = match (&it.end, it.duration) {
+            (Some(end), None) => End::At(Box::new(parsed(end, "end")?)),
             (None, Some(duration)) => End::After(duration),
             _ => return Err(ambiguous(path, "exactly one of end, duration")),
         };
+        let mut start = parsed(&it.start, "start")?;
+        if matches!(&end, End::At(end) if !cron::comes(end)) {
+            end = End::After(FOR_EVER);
+        }
+        if !cron::comes(&start) {
+            // Windows without length, as nobody should look for it again at every decision.
+            (start, end) = (parsed(EVERY_MINUTE, "start")?, End::After(Duration::ZERO));
+        }
         Ok(Self {
             name: it.name.as_str().into(),
             zone: TimeZone::get(&it.timezone).map_err(|_| wrong("timezone"))?,
-            start: cron(&it.start, "start")?,
+            start,
             end,
             min: it.min,
             max: it.max,
