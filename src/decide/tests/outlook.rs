@@ -345,7 +345,7 @@ scaleDown: {{tolerance: 0.{down}}}
             let (decision, ahead) = world.look(&cpu(count, load), now);
             count = decision.desired;
             for (course, load) in [(&ahead.grow, 1e6), (&ahead.shrink, 0.0)] {
-                if count == 0 || kinds(course).iter().any(|it| it == "Min" || it == "Unfinished") {
+                if count == 0 || kinds(course).iter().any(|it| ["Min", "Max", "Unfinished"].contains(&&**it)) {
                     continue;
                 }
                 let moment = match course.may {
