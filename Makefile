@@ -12,7 +12,7 @@ SECONDS := 60
 TARGET := policy_and_trace
 WITH_ENGINE = settings=$$($(TESTBED)/docker-up) && eval "$$settings" && $(TESTBED)/images
 GENERATED := manifests examples/traces
-SCRIPTS := .ci/run tests/fuzz/run examples/web/demo examples/web/image \
+SCRIPTS := .ci/run tests/fuzz/run examples/web/demo examples/web/image docs/images/make \
 	$(addprefix $(TESTBED)/,setup docker-up docker-down engine images vm lib.sh services/up services/down services/lib.sh)
 
 ##@ Use

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::CommandFactory;
 use docktor::api::read::read;
 use docktor::cli::args::Docktorctl;
 use docktor::daemon::config::Docktor;
+use tempfile::TempDir;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -20,6 +23,7 @@ fn text(path: &str) -> String {
 /// The README and every page of `docs/`.
 fn pages() -> Vec<PathBuf> {
     let pages = fs::read_dir(root().join("docs")).unwrap().map(|it| it.unwrap().path());
+    let pages = pages.filter(|it| it.extension().is_some_and(|extension| extension == "md"));
     let mut pages: Vec<_> = pages.chain([root().join("README.md")]).collect();
     pages.sort();
     pages
@@ -242,4 +246,52 @@ fn the_front_door_lists_every_module_in_its_order() {
     let listed: Vec<_> =
         map.filter(|it| it.0.ends_with(['`', ']'])).map(|it| it.0.trim_matches(['[', ']', '`'])).collect();
     assert_eq!(modules, listed);
+}
+
+/// The commands of a page's consoles, each with what the page says that it prints.
+fn commands(page: &str) -> Vec<(&str, &str)> {
+    let consoles = between(page, "```console\n$ ", "\n```").into_iter();
+    let entries = consoles.flat_map(|it| it.split("\n$ "));
+    entries.map(|it| it.split_once('\n').unwrap_or((it, ""))).collect()
+}
+
+#[test]
+fn the_walk_from_a_trace_to_a_policy_prints_what_it_says() {
+    let folder = TempDir::new().unwrap();
+    symlink(root().join("examples"), folder.path().join("examples")).unwrap();
+    let programs = Path::new(env!("CARGO_BIN_EXE_docktorctl")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let page = text("docs/from-trace-to-policy.md");
+    // The history of one's own service needs a controller.
+    let commands = commands(&page).into_iter().filter(|(it, _)| !it.contains("--from-history"));
+    let mut simulated = 0;
+    for (command, said) in commands {
+        let mut shell = Command::new("sh");
+        shell.env_clear().env("PATH", &path).env("HOME", folder.path()).current_dir(folder.path());
+        let output = shell.args(["-c", command]).output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(printed.trim_end(), said, "{command}\n{errors}");
+        simulated += usize::from(command.contains("docktorctl simulate"));
+    }
+    assert!(simulated >= 12, "{simulated}");
+}
+
+#[test]
+fn the_pictures_are_those_that_simulate_draws() {
+    let (folder, images) = (TempDir::new().unwrap(), root().join("docs/images"));
+    let mut make = Command::new(images.join("make"));
+    let done = make.arg(env!("CARGO_BIN_EXE_docktorctl")).arg(folder.path()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let drawn: BTreeSet<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let page = text("docs/from-trace-to-policy.md");
+    let shown = between(&page, "](images/", ")").into_iter().filter(|it| it.ends_with(".svg"));
+    assert_eq!(drawn, shown.map(str::to_owned).collect());
+    for name in drawn {
+        let same = fs::read(folder.path().join(&name)).unwrap() == fs::read(images.join(&name)).unwrap();
+        assert!(same, "docs/images/{name} is not what is drawn now: run docs/images/make");
+    }
 }

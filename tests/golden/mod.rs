@@ -23,6 +23,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Every policy file of the examples. Those of `examples/web` stand beside a Compose file.
+fn examples() -> Vec<PathBuf> {
+    let folders = ["examples", "examples/traces", "examples/traces/steps", "examples/web/policies"];
+    folders.iter().flat_map(|it| files(&folder(it))).collect()
+}
+
 /// All mistakes of a file as a person sees them.
 fn rendered(file: &str, bytes: &[u8]) -> String {
     let mut text = String::new();
@@ -54,7 +60,7 @@ fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
 
 #[test]
 fn all_examples_are_right() {
-    for path in files(&folder("examples")) {
+    for path in examples() {
         let bytes = std::fs::read(&path).unwrap();
         let parsed = read(path.to_str().unwrap(), &bytes);
         assert!(!parsed.is_empty(), "{} is empty", path.display());
@@ -64,7 +70,7 @@ fn all_examples_are_right() {
 
 #[test]
 fn every_example_reads_back_as_the_same() {
-    for path in files(&folder("examples")) {
+    for path in examples() {
         for parsed in read("example.yaml", &std::fs::read(&path).unwrap()) {
             let again = read("example.yaml", parsed.text.as_bytes());
             assert_eq!(again.len(), 1, "{}", parsed.text);
