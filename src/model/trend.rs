@@ -18,7 +18,7 @@ const MISSED_INTERVALS: i64 = 3;
 const MISSED_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// The values of one metric at the evaluations of the last fifteen minutes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Recent {
     /// Since when there has been a value without a longer break.
@@ -30,43 +30,13 @@ pub struct Recent {
 }
 
 /// The values of ten seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Bucket {
     /// When the first of them was seen.
     at: Timestamp,
-    sum: Exact,
+    sum: f64,
     count: u32,
-}
-
-/// A finite number that is written as text, because a number of JSON may come back as its neighbour.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-struct Exact(f64);
-
-/// No NaN ever gets in.
-impl Eq for Exact {}
-
-impl From<Exact> for String {
-    fn from(it: Exact) -> Self {
-        format!("{:?}", it.0)
-    }
-}
-
-impl TryFrom<String> for Exact {
-    type Error = NotFinite;
-
-    fn try_from(text: String) -> Result<Self, NotFinite> {
-        let number = text.parse::<f64>().ok().filter(|it| it.is_finite());
-        number.map(Self).ok_or(NotFinite { text })
-    }
-}
-
-/// What stands in place of a finite number.
-#[derive(Debug, thiserror::Error)]
-#[error("found `{text}`; expected a finite number")]
-struct NotFinite {
-    text: String,
 }
 
 impl Recent {
@@ -75,17 +45,17 @@ impl Recent {
     pub fn note(&mut self, value: f64, at: Timestamp, interval: Duration) {
         self.forget(at);
         let shared = self.buckets.back_mut().filter(|it| at.since(it.at) < BUCKET);
-        let sum = shared.as_ref().map_or(0.0, |it| it.sum.0) + value;
+        let sum = shared.as_ref().map_or(0.0, |it| it.sum) + value;
         if !sum.is_finite() {
             return;
         }
         match shared {
             Some(bucket) => {
-                bucket.sum = Exact(sum);
+                bucket.sum = sum;
                 bucket.count = bucket.count.saturating_add(1);
             }
             None => {
-                self.buckets.push_back(Bucket { at, sum: Exact(sum), count: 1 });
+                self.buckets.push_back(Bucket { at, sum, count: 1 });
                 if self.buckets.len() > MAX_BUCKETS {
                     self.buckets.pop_front();
                 }
@@ -120,7 +90,7 @@ impl Recent {
     pub fn mean(&self, window: Duration, now: Timestamp) -> Option<f64> {
         let (mut sum, mut count) = (0.0, 0.0);
         for bucket in self.within(window, now) {
-            sum += bucket.sum.0;
+            sum += bucket.sum;
             count += f64::from(bucket.count);
         }
         let mean = sum / count;
@@ -137,13 +107,13 @@ impl Recent {
             let count = f64::from(bucket.count);
             weight += count;
             x_sum += count * minutes(bucket);
-            y_sum += bucket.sum.0;
+            y_sum += bucket.sum;
         }
         let (x_mean, y_mean) = (x_sum / weight, y_sum / weight);
         let (mut together, mut spread) = (0.0, 0.0);
         for bucket in self.within(window, now) {
             let (count, x) = (f64::from(bucket.count), minutes(bucket) - x_mean);
-            together += x * (bucket.sum.0 - count * y_mean);
+            together += x * (bucket.sum - count * y_mean);
             spread += count * x * x;
         }
         let slope = together / spread;
