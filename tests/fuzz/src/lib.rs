@@ -29,21 +29,23 @@ pub const MAX_ROWS: usize = 200;
 /// When something does not hold: that is a finding.
 pub fn replay(name: &str, spec: &Spec, rows: &[Row]) {
     let _ = unsupported(spec);
-    let mut replay = Replay::new(spec.clone());
+    let (mut replay, mut again) = (Replay::new(spec.clone()), Replay::new(spec.clone()));
     let mut trial = Trial::new();
     trial.open(spec.clone());
     let mut plot = Plot::new([(name, spec)].into_iter());
     for row in rows.iter().take(MAX_ROWS) {
         let decision = replay.decide(row);
+        assert_eq!(decision, again.decide(row), "the same inputs give another decision");
+        assert_eq!(replay.memory(), again.memory(), "the same inputs leave another memory");
         within_bounds(spec, &decision);
         blind(spec, replay.memory(), decision.current, row.at);
-        let again = trial.row(row, |step| {
-            assert_eq!(Some(&decision), step.lanes[0].decision(), "the same inputs give another decision");
+        let tried = trial.row(row, |step| {
+            assert_eq!(Some(&decision), step.lanes[0].decision(), "a trial gives another decision");
             shown(step);
             plot.add(step);
             Ok::<_, ()>(())
         });
-        again.expect("an open loop takes every row");
+        tried.expect("an open loop takes every row");
         serde_json::to_string(&Simulated::new(row, &decision)).expect("a decision is written as JSON");
     }
     remembered(replay.memory());
