@@ -59,9 +59,10 @@ fmt: ## is the code formatted?
 	cargo fmt --check
 
 .PHONY: lint
-lint: ## clippy, the build without default features, and the shell scripts
+lint: ## clippy, the build without default features, the fuzz targets, and the shell scripts
 	cargo clippy --locked $(FEATURES) --all-targets -- -D warnings
 	cargo check --locked --no-default-features --lib --bins
+	cargo check --locked --manifest-path tests/fuzz/Cargo.toml --no-default-features --target-dir target
 	shellcheck $(SCRIPTS)
 	shellcheck -s sh examples/web/app/*
 

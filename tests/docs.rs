@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::CommandFactory;
+use docktor::api::Document;
+use docktor::api::effective::{BUILT_IN, built_in};
 use docktor::api::read::read;
 use docktor::cli::args::Docktorctl;
 use docktor::daemon::config::Docktor;
@@ -146,6 +148,33 @@ fn every_field_of_the_kinds_is_described() {
         };
         let missing: Vec<_> = fields.iter().filter(|it| !written(it)).collect();
         assert!(missing.is_empty(), "docs/policy.md lacks {missing:?} of {name}");
+    }
+}
+
+#[test]
+fn the_built_in_profiles_are_documented_with_all_their_numbers() {
+    let page = text("docs/policy.md");
+    let section = between(&page, "### Built-in profiles", "\n## ")[0];
+    let written = read("policy.md", between(section, "```yaml\n", "```")[0].as_bytes());
+    let Ok(Document::ScalingProfile(balanced)) = &written[0].document else { panic!("{written:?}") };
+    assert_eq!(Some(&balanced.spec), built_in(&balanced.metadata.name).as_ref());
+
+    let rows = section.lines().filter(|it| it.starts_with("| `"));
+    let rows: Vec<Vec<&str>> =
+        rows.map(|it| it.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    assert_eq!(rows.len(), BUILT_IN.len());
+    for row in rows {
+        let [name, cpu, memory, tasks, consecutive, step, cooldown] = row[..] else { panic!("{row:?}") };
+        let mut spec = balanced.spec.clone();
+        let (up, down) = (spec.scale_up.as_mut().unwrap(), spec.scale_down.as_mut().unwrap());
+        for (rule, above) in up.rules.as_mut().unwrap().iter_mut().zip([cpu, memory, tasks]) {
+            rule.value = Some(above.parse().unwrap());
+        }
+        up.consecutive = Some(consecutive.parse().unwrap());
+        up.step = Some(step.parse().unwrap());
+        up.cooldown = Some(cooldown.parse().unwrap());
+        down.cooldown = up.cooldown;
+        assert_eq!(Some(spec), built_in(name.trim_matches('`')), "{name}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::output::Format;
@@ -145,6 +145,7 @@ pub struct SelectorText {
 
 /// Arguments of `simulate`.
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("observed").args(["trace", "from_history"]).required(true))]
 pub struct SimulateArgs {
     /// Which policy of the file, where it has several
     pub name: Option<String>,
@@ -152,7 +153,7 @@ pub struct SimulateArgs {
     #[arg(short, long, value_name = "POLICY", required_unless_present = "from_history")]
     pub file: Option<PathBuf>,
     /// What was observed, as CSV or JSON Lines; `-` reads standard input
-    #[arg(long, value_name = "TRACE", required_unless_present = "from_history")]
+    #[arg(long, value_name = "TRACE")]
     pub trace: Option<PathBuf>,
     /// The stored past in place of a trace.
     #[command(flatten)]
@@ -185,7 +186,7 @@ pub enum ReportChoice {
 #[derive(Debug, Clone, Args)]
 pub struct PastArgs {
     /// What the controller has stored of this policy, in place of a trace
-    #[arg(long, value_name = "POLICY", conflicts_with = "trace")]
+    #[arg(long, value_name = "POLICY")]
     pub from_history: Option<String>,
     /// From when on: a length of time ago, as in 7d, or a moment
     #[arg(long, value_name = "TIME", default_value_t = Since::Ago(A_DAY), requires = "from_history", conflicts_with = "trace")]

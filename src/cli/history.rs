@@ -1,5 +1,7 @@
 //! `history`: what was decided for a policy, further back than `get decisions` reaches.
 
+use std::path::Path;
+
 use super::args::{Global, HistoryArgs, bare_name};
 use super::client::segment;
 use super::exit::{Exit, Failure};
@@ -8,7 +10,7 @@ use super::origin::controller;
 use super::output::{Format, Output, Table};
 use crate::admin::view::{DecisionView, List, word};
 use crate::clock::Clock;
-use crate::history::Archive;
+use crate::history::{Archive, FILE};
 use crate::units::Timestamp;
 
 /// Most decisions that are shown; the newest.
@@ -23,7 +25,7 @@ pub async fn run(args: &HistoryArgs, global: &Global, output: &mut Output) -> Re
     let since = args.since.moment(Clock::system().now());
     let decisions = match &args.state_dir {
         Some(folder) => {
-            let stored = Archive::offline(folder).decisions(Some(name), since, MAX_DECISIONS);
+            let stored = stored(folder)?.decisions(Some(name), since, MAX_DECISIONS);
             let stored = stored.map_err(|error| Failure::new(Exit::Failed, error))?;
             stored.into_iter().map(DecisionView::from).collect()
         }
@@ -40,6 +42,22 @@ pub async fn run(args: &HistoryArgs, global: &Global, output: &mut Output) -> Re
         Format::Table | Format::Wide => output.lines(table(&decisions)),
         Format::JsonLines => decisions.iter().try_for_each(|it| Ok(output.line(serde_json::to_string(it)?)?)),
         format => output.structured(format, &List::of(decisions)).map(drop),
+    }
+}
+
+/// The history in a state folder.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn stored(folder: &Path) -> Result<Archive, Failure> {
+    let missing = |what: String| Err(Failure::say(Exit::Failed, what));
+    let shown = folder.display();
+    match std::fs::metadata(folder) {
+        Err(error) => missing(format!("cannot read {shown}: {error}")),
+        Ok(_) if folder.join(FILE).exists() => Ok(Archive::offline(folder)),
+        Ok(_) => missing(format!(
+            "{shown} has no {FILE}; give the state folder of a controller that keeps a history"
+        )),
     }
 }
 

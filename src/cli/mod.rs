@@ -27,7 +27,7 @@ use serde::Serialize;
 
 use args::{Command, Docktorctl, Global};
 use exit::{Exit, Failure};
-use output::{Format, Output, unsupported};
+use output::{Format, Output, Prints, unsupported};
 
 use crate::http::Version;
 
@@ -40,7 +40,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(execute(&arguments, &mut Output::standard())),
+        Ok(runtime) => {
+            runtime.block_on(execute(&arguments, &mut Output::standard(prints(&arguments.command))))
+        }
         Err(error) => Err(error.into()),
     };
     match done {
@@ -72,6 +74,25 @@ async fn execute(arguments: &Docktorctl, output: &mut Output) -> Result<(), Fail
         }
         Command::Version => version(global, output).await,
     }
+}
+
+/// Which formats a command prints.
+const fn prints(command: &Command) -> Prints {
+    let (command, formats) = match command {
+        Command::Get(_) => ("get", "table, wide, json, yaml, name and jsonpath"),
+        Command::Describe { .. } => ("describe", "text"),
+        Command::Explain { tail: None, .. } => ("explain", "a story, json, yaml and jsonpath"),
+        Command::Explain { .. } => ("explain --tail", "a table, json, yaml and jsonpath"),
+        Command::Validate { .. } => ("validate", "text, json, yaml and jsonpath"),
+        Command::Simulate(_) => ("simulate", "table, json, jsonl and svg"),
+        Command::History(_) => ("history", "table, json, jsonl, yaml, name and jsonpath"),
+        Command::Hold(_) => ("hold", "text"),
+        Command::Resume(_) => ("resume", "text"),
+        Command::Mode { .. } => ("mode", "text"),
+        Command::Completion { .. } => ("completion", "a script"),
+        Command::Version => ("version", "text, json, yaml and jsonpath"),
+    };
+    Prints { command, formats }
 }
 
 /// Help and versions that were asked for are no mistake; all else on the command line is wrong usage.

@@ -74,6 +74,16 @@ impl FromStr for Format {
 pub struct Output {
     stream: AutoStream<io::Stdout>,
     glyphs: Glyphs,
+    prints: Prints,
+}
+
+/// What a command can print, for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prints {
+    /// The command.
+    pub command: &'static str,
+    /// Its formats.
+    pub formats: &'static str,
 }
 
 /// Which characters the reader can see.
@@ -86,14 +96,14 @@ pub enum Glyphs {
 }
 
 impl Output {
-    /// The standard output of this process.
+    /// The standard output of this process, for a command that can print that.
     #[must_use]
-    pub fn standard() -> Self {
+    pub fn standard(prints: Prints) -> Self {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
         let locale = locale.into_iter().find(|it| !it.is_empty()).unwrap_or_default().to_ascii_uppercase();
         let utf8 = io::stdout().is_terminal() && (locale.contains("UTF-8") || locale.contains("UTF8"));
         let glyphs = if utf8 { Glyphs::Utf8 } else { Glyphs::Ascii };
-        Self { stream: AutoStream::auto(io::stdout()), glyphs }
+        Self { stream: AutoStream::auto(io::stdout()), glyphs, prints }
     }
 
     /// One line.
@@ -145,7 +155,7 @@ impl Output {
                 }
             }
             Format::JsonLines | Format::Svg => {
-                return Err(unsupported("this command", "table, wide, json, yaml, name and jsonpath"));
+                return Err(unsupported(self.prints.command, self.prints.formats));
             }
             Format::Table | Format::Wide => return Ok(None),
         }

@@ -1,6 +1,6 @@
 //! `validate`: policy files checked offline, with the reader that the controller has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use super::exit::{Exit, Failure};
 use super::folder::policy_files;
 use super::output::{Format, Output, unsupported};
 use crate::api::Document;
+use crate::api::effective::BUILT_IN;
 use crate::api::read::{self, Mistake, Parsed};
 
 /// What was checked and what is wrong.
@@ -33,6 +34,9 @@ struct Checked {
     /// The scale target, for policies.
     #[serde(skip)]
     target: Option<String>,
+    /// The profile that a policy names.
+    #[serde(skip)]
+    profile: Option<String>,
 }
 
 /// Run `validate`.
@@ -40,7 +44,7 @@ struct Checked {
 /// # Errors
 /// `Usage` when a document is invalid; the report is printed all the same.
 pub fn run(paths: &[PathBuf], format: &Format, output: &mut Output) -> Result<(), Failure> {
-    if matches!(format, Format::Wide | Format::Name) {
+    if matches!(format, Format::Wide | Format::Name | Format::JsonLines | Format::Svg) {
         return Err(unsupported("validate", "text, json, yaml and jsonpath"));
     }
     let mut documents = Vec::new();
@@ -54,6 +58,9 @@ pub fn run(paths: &[PathBuf], format: &Format, output: &mut Output) -> Result<()
         return Err(Failure::say(Exit::NothingFound, format!("no document found in {}", paths.join(", "))));
     }
     refuse_doubles(&mut documents);
+    for note in unknown_profiles(&documents) {
+        eprintln!("docktorctl: note: {note}");
+    }
     let report = Report { valid: documents.iter().all(|it| it.valid), documents };
     if output.structured(format, &report)?.is_none() {
         report.print(output)?;
@@ -63,10 +70,12 @@ pub fn run(paths: &[PathBuf], format: &Format, output: &mut Output) -> Result<()
 
 impl Checked {
     fn new(file: &str, parsed: Parsed) -> Self {
-        let target = match &parsed.document {
-            Ok(Document::ScalingPolicy(policy)) => policy.spec.target.as_ref().map(ToString::to_string),
+        let spec = match &parsed.document {
+            Ok(Document::ScalingPolicy(policy)) => Some(&policy.spec),
             _ => None,
         };
+        let target = spec.and_then(|it| Some(it.target.as_ref()?.to_string()));
+        let profile = spec.and_then(|it| it.profile.clone());
         let mistakes = parsed.document.err().unwrap_or_default();
         Self {
             file: file.to_owned(),
@@ -77,6 +86,7 @@ impl Checked {
             valid: mistakes.is_empty(),
             mistakes,
             target,
+            profile,
         }
     }
 
@@ -132,6 +142,24 @@ fn refuse_doubles(documents: &mut [Checked]) {
             }
         }
     }
+}
+
+/// What is said of profiles that are neither given nor built in. They may stand in a file that was not given, so it
+/// is no mistake.
+fn unknown_profiles(documents: &[Checked]) -> Vec<String> {
+    let given = documents.iter().filter(|it| it.kind.as_deref() == Some("ScalingProfile"));
+    let known: BTreeSet<&str> = given.filter_map(|it| it.name.as_deref()).chain(BUILT_IN).collect();
+    let named = documents.iter().filter_map(|it| Some((it, it.profile.as_deref()?)));
+    let unknown = named.filter(|(_, profile)| !known.contains(profile));
+    let note = |(document, profile): (&Checked, &str)| {
+        let Checked { file, line, .. } = document;
+        let built_in = BUILT_IN.join("`, `");
+        format!(
+            "{file}:{line}: spec.profile: no ScalingProfile `{profile}` is in the given files; built in are \
+             `{built_in}`"
+        )
+    };
+    unknown.map(note).collect()
 }
 
 /// The files that a path means, with what they hold.

@@ -141,7 +141,26 @@ fn history_works_from_the_state_folder_alone_and_else_needs_a_controller() {
     assert_eq!((offline.code, offline.stdout), (0, online.stdout));
     assert_eq!(fixture.docktorctl(&["history", "web"]).code, 3);
     assert_eq!(docktorctl(&["history", "api", "--state-dir", state], fixture.folder.path()).code, 4);
-    assert_eq!(docktorctl(&["history", "web", "--state-dir", "nowhere"], fixture.folder.path()).code, 4);
+    let svg = docktorctl(&["history", "web", "--state-dir", state, "-o", "svg"], fixture.folder.path());
+    assert!(svg.code == 2 && svg.stderr.contains("`history` prints table, json, jsonl, yaml"), "{svg}");
+}
+
+#[test]
+fn a_state_folder_without_a_history_is_told() {
+    let folder = tempfile::TempDir::new().unwrap();
+    fs::write(folder.path().join("mine.yaml"), POLICY).unwrap();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    for (state, words) in [
+        ("nowhere", "cannot read nowhere: No such file or directory"),
+        ("empty", "empty has no history.db; give the state folder of a controller that keeps a history"),
+    ] {
+        for arguments in [&["history", "web"][..], &["simulate", "-f", "mine.yaml", "--from-history", "web"]]
+        {
+            let run = docktorctl(&[arguments, &["--state-dir", state]].concat(), folder.path());
+            assert_eq!((run.code, &*run.stdout), (1, ""), "{run}");
+            assert!(run.stderr.contains(words), "{run}");
+        }
+    }
 }
 
 #[test]
@@ -183,8 +202,26 @@ fn without_a_file_the_running_policy_is_tried() {
 }
 
 #[test]
+fn beside_a_state_folder_the_policy_comes_from_a_file_or_the_policy_folder() {
+    let mut fixture = fixture();
+    fixture.stop();
+    let policies = fixture.folder.path().join("policies");
+    fs::create_dir(&policies).unwrap();
+    fs::write(policies.join("web.yaml"), POLICY.replace("name: mine", "name: web")).unwrap();
+    let arguments = ["simulate", "--from-history", "web", "--state-dir", ".", "-o", "jsonl"];
+    let told = docktorctl(&arguments, fixture.folder.path());
+    assert_eq!((told.code, &*told.stdout), (2, ""), "{told}");
+    assert!(told.stderr.contains("give the policy by -f, or its folder by --policies"), "{told}");
+    let run = docktorctl(&[&arguments[..], &["--policies", "policies"]].concat(), fixture.folder.path());
+    assert_eq!(run.code, 0, "{run}");
+    assert!(run.stdout.contains("\"desired\":4"), "{run}");
+}
+
+#[test]
 fn a_trace_or_a_past_is_needed_and_not_both() {
     let folder = tempfile::TempDir::new().unwrap();
+    let neither = docktorctl(&["simulate", "-f", "mine.yaml"], folder.path());
+    assert!(neither.stderr.contains("--trace <TRACE>|--from-history <POLICY>"), "{neither}");
     for arguments in [
         &["simulate", "-f", "mine.yaml"][..],
         &["simulate", "--trace", "trace"],

@@ -122,6 +122,24 @@ fn names_and_targets_are_unique_over_all_files() {
 }
 
 #[test]
+fn a_profile_that_is_neither_given_nor_built_in_is_noted() {
+    let named = |profile: &str| WEB.replace("spec:\n", &format!("spec:\n  profile: {profile}\n"));
+    let profile =
+        "apiVersion: docktor.dev/v1\nkind: ScalingProfile\nmetadata: {name: mine}\nspec: {interval: 30s}\n";
+    let folder = folder(&[("web.yaml", &named("balancd")), ("profile.yaml", profile)]);
+    let run = docktorctl(&["validate", "policies"], folder.path());
+    assert_eq!((run.code, &*run.stdout), (0, "2 documents valid\n"), "{run}");
+    let note = "docktorctl: note: policies/web.yaml:1: spec.profile: no ScalingProfile `balancd` is in the given files; \
+                built in are `conservative`, `balanced`, `aggressive`\n";
+    assert_eq!(run.stderr, note);
+    for known in ["mine", "balanced"] {
+        std::fs::write(folder.path().join("policies/web.yaml"), named(known)).unwrap();
+        let run = docktorctl(&["validate", "policies"], folder.path());
+        assert_eq!((run.code, &*run.stderr), (0, ""), "{run}");
+    }
+}
+
+#[test]
 fn what_is_not_there_cannot_be_validated() {
     let folder = folder(&[("notes.txt", "")]);
     assert_eq!(docktorctl(&["validate", "absent.yaml"], folder.path()).code, 1);

@@ -143,6 +143,23 @@ fn an_invalid_policy_is_described_with_its_mistakes() {
 }
 
 #[test]
+fn a_format_that_a_command_does_not_print_is_told_with_those_that_it_does() {
+    let fixture = fixture();
+    for (arguments, words) in [
+        (
+            &["get", "policies", "-o", "jsonl"][..],
+            "`get` prints table, wide, json, yaml, name and jsonpath only",
+        ),
+        (&["explain", "web", "--tail", "2", "-o", "svg"], "`explain --tail` prints a table, json, yaml"),
+        (&["validate", "-o", "jsonl", "."], "`validate` prints text, json, yaml and jsonpath only"),
+        (&["version", "-o", "svg"], "`version` prints text, json, yaml and jsonpath only"),
+    ] {
+        let run = fixture.docktorctl(arguments);
+        assert!(run.stderr.contains(words), "{run}");
+    }
+}
+
+#[test]
 fn a_decision_is_told_as_a_story() {
     let fixture = fixture();
     assert_snapshot!(redacted(&fixture.docktorctl(&["explain", "web"]), fixture.folder.path()));

@@ -152,8 +152,11 @@ fn what_cannot_be_simulated_is_told() {
     let folder = folder(POLICY, TRACE);
     let both = docktorctl(&["simulate", "-f", "-", "--trace", "-"], folder.path());
     assert!(both.code == 2 && both.stderr.contains("cannot be both"), "{both}");
-    let gone = docktorctl(&["simulate", "-f", "web.yaml", "--trace", "gone"], folder.path());
-    assert!(gone.code == 1 && gone.stderr.contains("cannot read gone"), "{gone}");
+    for form in ["table", "json", "jsonl", "svg"] {
+        let gone = docktorctl(&["simulate", "-f", "web.yaml", "--trace", "gone", "-o", form], folder.path());
+        assert_eq!((gone.code, &*gone.stdout), (1, ""), "nothing was decided: {gone}");
+        assert!(gone.stderr.contains("cannot read gone"), "{gone}");
+    }
 }
 
 #[test]
@@ -252,12 +255,25 @@ fn two_policies_stand_side_by_side_with_their_differences() {
 #[test]
 fn a_report_may_stand_alone() {
     let (table, _) = simulate(POLICY, TRACE, &["--report=only"]);
-    assert!(table.stdout.starts_with("6 rows over "), "{table}");
+    assert!(table.stdout.starts_with("6 rows over 1m15s\n"), "{table}");
     for form in ["json", "jsonl"] {
         let (run, _) = simulate(POLICY, TRACE, &["--report=only", "-o", form]);
         let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
         assert_eq!((whole["report"]["rows"].as_u64(), whole.get("decisions")), (Some(6), None), "{run}");
     }
+}
+
+#[test]
+fn a_report_says_how_many_rows_over_how_long_a_time() {
+    for (last, words) in
+        [("", "1 row\n"), ("30,100\n", "2 rows over 30s\n"), ("3600,1\n", "2 rows over 1 hour\n")]
+    {
+        let trace = format!("at,queue.backlog\n0,100\n{last}");
+        let (run, _) = simulate(POLICY, &trace, &["--report=only"]);
+        assert!(run.stdout.starts_with(words), "{run}");
+    }
+    let (run, _) = simulate(POLICY, "at,queue.backlog\n0,1\n9000,1\n", &["--report=only"]);
+    assert!(run.stdout.starts_with("2 rows over 2.5 hours\n"), "{run}");
 }
 
 #[test]

@@ -45,9 +45,9 @@ pub async fn run(args: &SimulateArgs, global: &Global, output: &mut Output) -> R
         return explain::run(at, policy, Rows::of(Trace::open(args, global)?), &global.output, output);
     }
     let mut trial = trial(args, &policies)?;
+    let rows = Rows::of(Trace::open(args, global)?);
     let mut printer = Printer::new(&global.output, &policies, args, output);
-    let replayed =
-        Trace::open(args, global).and_then(|it| replay(Rows::of(it), args, &mut trial, &mut printer));
+    let replayed = replay(rows, args, &mut trial, &mut printer);
     let printed = printer.end();
     for (lane, policy) in trial.lanes().iter().zip(&policies).filter(|_| replayed.is_ok()) {
         tell_gaps(lane, &whose(&policies, &policy.name));
@@ -104,7 +104,7 @@ fn check_standard_input(args: &SimulateArgs) -> Result<(), Failure> {
 async fn policies(args: &SimulateArgs, global: &Global, output: &mut Output) -> Result<Vec<Policy>, Failure> {
     let first = match &args.file {
         Some(file) => Policy::find(file, args.name.as_deref(), global, output)?,
-        None => past::running_policy(args, global).await?,
+        None => past::policy(args, global).await?,
     };
     let mut policies = vec![first];
     if let Some(other) = &args.compare {

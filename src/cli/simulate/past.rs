@@ -10,12 +10,12 @@ use std::thread::JoinHandle;
 use super::super::args::{Global, PastArgs, SimulateArgs, bare_name};
 use super::super::client::segment;
 use super::super::exit::{Exit, Failure};
+use super::super::history::stored;
 use super::super::origin::{Origin, controller};
 use super::policy::{Policy, notes, profile};
 use super::{STANDARD_INPUT, is_standard_input};
 use crate::api::effective::{Spec, effective_policy};
 use crate::clock::Clock;
-use crate::history::Archive;
 use crate::http::past::RAW_SINCE;
 use crate::units::Timestamp;
 
@@ -144,7 +144,7 @@ impl Wanted {
     /// From the file in the state folder, with no controller.
     fn read(&self, folder: &Path, head: &Head, mut to: PipeWriter) -> Result<(), Failure> {
         let failed = |error| Failure::new(Exit::Failed, anyhow::Error::from(error));
-        let past = Archive::offline(folder).past(&self.policy, self.since).map_err(failed)?;
+        let past = stored(folder)?.past(&self.policy, self.since).map_err(failed)?;
         let Some(mut past) = past else {
             let message = format!("{} has no history of a policy `{}`", folder.display(), self.policy);
             return Err(Failure::say(Exit::NothingFound, message));
@@ -170,8 +170,19 @@ fn broken() -> Failure {
     Failure::say(Exit::Failed, "the history ended before it began")
 }
 
+/// The policy where none is given by a file: the one in force, or that of the folder where no controller is asked.
+pub(super) async fn policy(args: &SimulateArgs, global: &Global) -> Result<Policy, Failure> {
+    let is_told = global.policies.is_some() || global.socket.is_some() || global.server.is_some();
+    if args.past.state_dir.is_some() && !is_told {
+        let message =
+            "with --state-dir no controller is asked; give the policy by -f, or its folder by --policies";
+        return Err(Failure::say(Exit::Usage, message));
+    }
+    running_policy(args, global).await
+}
+
 /// The policy as it is in force: by its name, else the one whose history it is.
-pub(super) async fn running_policy(args: &SimulateArgs, global: &Global) -> Result<Policy, Failure> {
+async fn running_policy(args: &SimulateArgs, global: &Global) -> Result<Policy, Failure> {
     let name = args.name.as_ref().or(args.past.from_history.as_ref()).map_or("", |it| bare_name(it));
     let nothing = |why: &str| Failure::say(Exit::NothingFound, format!("the policy `{name}` {why}"));
     let view = Origin::find(global).await?.policy(name).await?;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::super::exit::Failure;
 use super::super::output::{Table, number};
 use crate::simulation::report::Report;
+use crate::units::Duration;
 
 /// As people read it; nothing where there is no report.
 pub(super) fn lines(names: &[String], reports: &[Report]) -> Vec<String> {
@@ -58,9 +59,8 @@ fn difference(first: &Value, second: &Value) -> Value {
 }
 
 fn sentences(it: &Report) -> Vec<String> {
-    let hours = |seconds: f64| number(seconds / 3_600.0);
     let mut lines = vec![
-        format!("{} rows over {} hours", it.rows, hours(it.seconds)),
+        span(it),
         format!("replica-hours          {}", number(it.replica_hours)),
         format!("replicas               {} to {}", it.fewest, it.most),
         format!("seconds under          {}", number(it.seconds_under_provisioned)),
@@ -89,6 +89,18 @@ fn sentences(it: &Report) -> Vec<String> {
         ]);
     }
     lines
+}
+
+/// How many rows over how long a time: `481 rows over 2 hours`.
+fn span(it: &Report) -> String {
+    let time = Duration::from_millis((it.seconds * 1_000.0) as u64);
+    let rows = if it.rows == 1 { "row" } else { "rows" };
+    match it.seconds {
+        0.0 => format!("{} {rows}", it.rows),
+        ..3_600.0 => format!("{} {rows} over {time}", it.rows),
+        3_600.0 => format!("{} {rows} over 1 hour", it.rows),
+        seconds => format!("{} {rows} over {} hours", it.rows, number(seconds / 3_600.0)),
+    }
 }
 
 fn side_by_side(names: &[String], reports: &[Report]) -> Vec<String> {

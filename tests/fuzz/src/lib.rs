@@ -1,5 +1,6 @@
 //! What must hold for every policy on every trace. The fuzz targets only make the two.
 
+pub mod closed;
 pub mod history;
 pub mod make;
 pub mod policies;
@@ -13,9 +14,10 @@ use docktor::model::decision::Decision;
 use docktor::model::memory::{Memory, Purpose};
 use docktor::model::observation::Snapshot;
 use docktor::simulation::replay::{Replay, Simulated};
-use docktor::simulation::report::Summing;
+use docktor::simulation::shown::Shown;
 use docktor::simulation::svg::Plot;
 use docktor::simulation::trace::Row;
+use docktor::simulation::trial::{Step, Trial};
 use docktor::units::Timestamp;
 
 /// Rows of one trace that are replayed. Each costs some microseconds, and one input should cost well below a second.
@@ -25,24 +27,38 @@ pub const MAX_ROWS: usize = 200;
 ///
 /// # Panics
 /// When something does not hold: that is a finding.
-pub fn replay(name: &str, spec: &Spec, rows: impl Iterator<Item = Row>) {
+pub fn replay(name: &str, spec: &Spec, rows: &[Row]) {
     let _ = unsupported(spec);
     let (mut replay, mut again) = (Replay::new(spec.clone()), Replay::new(spec.clone()));
-    let (mut summing, mut plot) = (Summing::default(), Plot::new(name));
-    for row in rows.take(MAX_ROWS) {
-        let decision = replay.decide(&row);
-        assert_eq!(decision, again.decide(&row), "the same inputs give another decision");
+    let mut trial = Trial::new();
+    trial.open(spec.clone());
+    let mut plot = Plot::new([(name, spec)].into_iter());
+    for row in rows.iter().take(MAX_ROWS) {
+        let decision = replay.decide(row);
+        assert_eq!(decision, again.decide(row), "the same inputs give another decision");
         assert_eq!(replay.memory(), again.memory(), "the same inputs leave another memory");
         within_bounds(spec, &decision);
         blind(spec, replay.memory(), decision.current, row.at);
-        shown(&row, &decision);
-        summing.add(&decision);
-        plot.add(&decision);
+        let tried = trial.row(row, |step| {
+            assert_eq!(Some(&decision), step.lanes[0].decision(), "a trial gives another decision");
+            shown(step);
+            plot.add(step);
+            Ok::<_, ()>(())
+        });
+        tried.expect("an open loop takes every row");
+        serde_json::to_string(&Simulated::new(row, &decision)).expect("a decision is written as JSON");
     }
     remembered(replay.memory());
-    serde_json::to_string(summing.report()).expect("a report is written as JSON");
-    assert!(plot.draw().ends_with("</svg>\n"));
+    summed_up(&trial, &plot);
     assert!(replay.never_given().count() <= spec.metrics.len());
+}
+
+/// A trial can be summed up and drawn at any moment.
+fn summed_up(trial: &Trial, plot: &Plot) {
+    for lane in trial.lanes() {
+        serde_json::to_string(&lane.report()).expect("a report is written as JSON");
+    }
+    assert!(plot.draw().ends_with("</svg>\n"));
 }
 
 /// What is wanted lies within the bounds that hold now. An idle workload may have fewer, unless a person asked for
@@ -66,11 +82,15 @@ pub fn within_bounds(spec: &Spec, decision: &Decision) {
     }
 }
 
-/// Every way to show a decision gives something.
-fn shown(row: &Row, decision: &Decision) {
-    serde_json::to_string(&Simulated::new(row, decision)).expect("a decision is written as JSON");
-    serde_json::to_string(&decision.record()).expect("a record is written as JSON");
-    let _ = decision.findings();
+/// Every way to show a step gives something.
+fn shown(step: Step<'_>) {
+    for lane in step.lanes {
+        let decision = lane.decision().expect("every policy has decided");
+        let shown = Shown { policy: None, at: step.at, decision, world: lane.world() };
+        serde_json::to_string(&shown).expect("a decision is written as JSON");
+        serde_json::to_string(&decision.record()).expect("a record is written as JSON");
+        let _ = decision.findings();
+    }
 }
 
 /// What is remembered is the same after a restart; a history of use is rounded, as the histograms' checkpoints are.

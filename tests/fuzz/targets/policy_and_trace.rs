@@ -52,5 +52,6 @@ fn simulate(policy: &ScalingPolicy, rows: &[Row]) {
     }
     let spec = Spec::effective(&policy.spec, profile.as_ref()).expect("a valid policy has an effective spec");
     let _ = serde_json::to_string(&effective_policy(&policy.spec, profile.as_ref())).expect("it is written");
-    docktor_fuzz::replay(&policy.metadata.name, &spec, rows.iter().cloned());
+    docktor_fuzz::replay(&policy.metadata.name, &spec, rows);
+    docktor_fuzz::closed::follow(&policy.metadata.name, &spec, rows);
 }
