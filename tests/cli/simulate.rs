@@ -41,6 +41,16 @@ fn a_table_and_a_report_tell_what_a_policy_would_do() {
 }
 
 #[test]
+fn a_change_that_the_workload_did_not_follow_is_none() {
+    let ignored = "at,current,queue.backlog\n0,2,620\n15,2,620\n";
+    let followed = "at,current,queue.backlog\n0,2,620\n15,6,620\n";
+    for (trace, told) in [(ignored, false), (followed, true)] {
+        let (run, _) = simulate(POLICY, trace, &["--explain", "15"]);
+        assert_eq!(run.stdout.contains("Last change"), told, "{run}");
+    }
+}
+
+#[test]
 fn one_row_is_told_as_a_story() {
     let (run, folder) = simulate(POLICY, TRACE, &["--explain", "45"]);
     assert_snapshot!(redacted(&run, folder.path()));

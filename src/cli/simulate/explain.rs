@@ -29,12 +29,16 @@ pub(super) fn run(
         return Err(unsupported("simulate --explain", "a story, json and yaml"));
     }
     let mut replay = Replay::new(policy.spec.clone());
-    let (mut last_change, mut before) = (None, None);
+    let (mut last_change, mut begun, mut before) = (None, None::<DecisionRecord>, None);
     while let Some(row) = rows.next()? {
         if row.at > at {
             break;
         }
         let decision = replay.decide(row);
+        // A change is one only once this row shows that the workload followed it.
+        if let Some(begun) = begun.take().filter(|it| replay.memory().last_action == Some(it.time)) {
+            last_change = Some(begun);
+        }
         if row.at == at {
             let told = explanation(&policy.name, &replay, row, &decision, last_change);
             return match format {
@@ -43,7 +47,7 @@ pub(super) fn run(
             };
         }
         if decision.action != Action::None {
-            last_change = Some(decision.record());
+            begun = Some(decision.record());
         }
         before = Some(row.written.clone());
     }
