@@ -6,7 +6,7 @@ use super::exit::{Exit, Failure};
 use super::offline;
 use super::origin::Origin;
 use super::output::{Format, Output, Table, age, unsupported};
-use crate::admin::story::{self, outcome, trail_line};
+use crate::admin::story::{self, Reader, outcome, trail_line};
 use crate::admin::view::{DecisionView, List, PolicyView, word};
 use crate::clock::Clock;
 use crate::units::Timestamp;
@@ -34,7 +34,10 @@ pub async fn run(
     }
     let explanation = origin.explanation(name).await?;
     match (&global.output, explanation) {
-        (Format::Table, Some(it)) => output.lines(story::story(&it, Clock::system().now())),
+        (Format::Table, Some(it)) => {
+            let reader = Reader { now: Clock::system().now(), width: story::WIDTH, view: Some(&view) };
+            output.lines(story::story_for(&it, &reader))
+        }
         (Format::Table, None) => {
             let now = Clock::system().now();
             tell(&view, now, output)?;

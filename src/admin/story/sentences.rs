@@ -2,7 +2,6 @@
 
 use crate::admin::view::word;
 use crate::api::behavior::When;
-use crate::api::status::{Action, DecisionRecord};
 use crate::decide::outlook::{
     Barrier, Edge, FallbackOutlook, Held, May, MetricSeen, NoValue, Outlook, Rest, RuleOutlook, RulesOutlook,
     RulesRole, SetBy, TrackOutlook,
@@ -44,15 +43,6 @@ impl Teller<'_> {
         match (at.split_once('T'), now.split_once('T')) {
             (Some((day, time)), Some((today, _))) if day == today => time.to_owned(),
             _ => at,
-        }
-    }
-
-    pub(super) fn result(&self, decision: &DecisionRecord) -> String {
-        match decision.action {
-            Action::None => format!("so it stays at {}", decision.to),
-            Action::ScaleUp | Action::ScaleDown => {
-                format!("so it goes from {} to {}", decision.from, decision.to)
-            }
         }
     }
 
@@ -175,6 +165,7 @@ impl Teller<'_> {
         };
         let then = match it.role {
             RulesRole::Ask(count) => format!("then it asks for {count}"),
+            RulesRole::Resize(step) => format!("then limits move by {step}"),
             RulesRole::Permit => "then it may go down".to_owned(),
         };
         let in_a_row = match it.needed {
@@ -281,6 +272,9 @@ fn above(edge: Edge) -> String {
 
 fn below(edge: Edge) -> String {
     let value = precise(edge.value);
+    if edge.inclusive && edge.value == 0.0 {
+        return value;
+    }
     if edge.inclusive { format!("{value} or less") } else { format!("below {value}") }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::observe::Reading;
 use super::super::recommend::{self, Outcome, Way};
 use super::Scene;
-use crate::api::behavior::{Op, When};
+use crate::api::behavior::{Op, Step, When};
 use crate::api::effective::{CompiledRule, DirectionSpec, MetricIndex, Test};
 use crate::strategies::step;
 use crate::units::Timestamp;
@@ -34,10 +34,12 @@ pub struct RulesOutlook {
 }
 
 /// What rules do that hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum RulesRole {
     /// They ask for this count.
     Ask(u32),
+    /// They move limits by this step.
+    Resize(Step),
     /// They permit what others ask for.
     Permit,
 }
@@ -139,6 +141,7 @@ pub(super) fn outlook(scene: &Scene<'_>, way: Way) -> Option<RulesOutlook> {
 fn role(scene: &Scene<'_>, direction: &DirectionSpec, way: Way) -> RulesRole {
     match way {
         Way::Down if !recommend::rules_shrink_by_themselves(scene.present.spec) => RulesRole::Permit,
+        Way::Up | Way::Down if !scene.present.spec.horizontal => RulesRole::Resize(direction.step),
         Way::Up | Way::Down => RulesRole::Ask(step::apply(direction.step, scene.count)),
     }
 }

@@ -11,7 +11,7 @@ use crate::api::policy::Mode;
 use crate::units::{Duration, Timestamp};
 
 pub(super) use pace::first_room;
-pub(super) use present::{barriers, max_set_by, min_set_by, of_limitation, shrinking};
+pub(super) use present::{barriers, max_set_by, min_set_by, of_limitation, out_of_control, shrinking};
 
 /// What forbids to go one way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

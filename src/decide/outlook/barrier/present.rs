@@ -3,7 +3,7 @@
 use super::super::super::recommend::Way;
 use super::super::super::{combine::Shrinking, fallback, observe::Reading, schedule, verify};
 use super::super::{Present, Rest, Scene};
-use super::pace::{pace, per_hour, rate_limit, window_barrier};
+use super::pace::{cooldown, is_disabled, pace, per_hour, rate_limit, window_barrier};
 use super::{Barrier, SetBy};
 use crate::api::behavior::FallbackBehavior;
 use crate::api::effective::ScheduleSpec;
@@ -65,14 +65,26 @@ pub(in crate::decide::outlook) fn barriers(scene: &Scene<'_>, way: Way, rest: Op
         return vec![whole];
     }
     let mut barriers = gate(scene, way);
+    if !scene.present.spec.horizontal {
+        barriers.extend(for_limits(scene, way));
+        return barriers;
+    }
     barriers.extend(others(scene));
     barriers.extend(opinions(scene, way, rest));
     barriers.extend(pace(scene, way));
     barriers
 }
 
+/// What forbids limits to move that way, the gate aside. How far each may go is said of each.
+fn for_limits(scene: &Scene<'_>, way: Way) -> Vec<Barrier> {
+    let lacks = way == Way::Down && shrinking(scene).lacking;
+    let missing = lacks.then(|| Barrier::MissingMetrics { metrics: lacking(scene) });
+    let disabled = is_disabled(scene, way).then_some(Barrier::Disabled { way });
+    missing.into_iter().chain(disabled).chain(cooldown(scene, way)).collect()
+}
+
 /// What ends every thought of another count.
-fn out_of_control(scene: &Scene<'_>) -> Option<Barrier> {
+pub(in crate::decide::outlook) fn out_of_control(scene: &Scene<'_>) -> Option<Barrier> {
     match &scene.present.decision.why {
         Why::TurnedOff => Some(Barrier::TurnedOff),
         Why::Unreadable(reason) => Some(Barrier::Unreadable { reason: *reason }),
