@@ -10,7 +10,9 @@ use super::explanation::Explanation;
 use super::view::{PolicyView, word};
 use crate::api::policy::Mode;
 use crate::api::status::{Action, DecisionRecord, TrailLine};
-use crate::decide::outlook::{BoundsOutlook, Course, LimitOutlook, Outlook, SetBy};
+use crate::decide::outlook::{
+    Barrier, BoundsOutlook, Course, ForecastOutlook, LimitOutlook, May, Outlook, SetBy,
+};
 use crate::decide::recommend::Way;
 use crate::model::decision::Resize;
 use crate::units::Timestamp;
@@ -50,11 +52,23 @@ pub fn story_for(it: &Explanation, reader: &Reader<'_>) -> Vec<String> {
         Some(reason) => unseen::sections(&tell, it, reason, reader),
         None => sections(&tell, it),
     };
+    lines.extend(mistakes(reader));
     for (title, body) in sections.into_iter().filter(|(_, body)| !body.is_empty()) {
         lines.extend([String::new(), title.to_owned()]);
         lines.extend(body.iter().flat_map(|line| wrapped(line, INDENT, width)));
     }
     lines
+}
+
+/// What is wrong with the present text, as it stands.
+fn mistakes(reader: &Reader<'_>) -> Vec<String> {
+    let mistakes = reader.view.map_or(&[][..], |it| &it.mistakes);
+    if mistakes.is_empty() {
+        return Vec::new();
+    }
+    let title = "The present text is wrong, so the last good one goes on";
+    let lines = mistakes.iter().flat_map(|it| it.lines()).map(|line| format!("  {line}"));
+    [String::new(), title.to_owned()].into_iter().chain(lines).collect()
 }
 
 fn sections(tell: &Teller<'_>, it: &Explanation) -> Vec<(&'static str, Vec<String>)> {
@@ -64,8 +78,8 @@ fn sections(tell: &Teller<'_>, it: &Explanation) -> Vec<(&'static str, Vec<Strin
         ("Observed", observed(tell, it)),
         ("Decided", decided(it)),
         ("What held it back", held_back(tell, &it.outlook)),
-        (grow, course(tell, &it.outlook, Way::Up)),
-        (shrink, course(tell, &it.outlook, Way::Down)),
+        (grow, course(tell, &it.outlook, Way::Up, Counts::Known)),
+        (shrink, course(tell, &it.outlook, Way::Down, Counts::Known)),
         ("Next", next(tell, &it.outlook)),
         ("Last change", last_change(tell, it)),
     ]
@@ -106,7 +120,9 @@ pub fn needs(policy: &str, outlook: &Outlook, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
     for (title, way) in [("To grow", Way::Up), ("To shrink", Way::Down)] {
         lines.extend([title.to_owned()]);
-        lines.extend(course(&tell, outlook, way).iter().flat_map(|line| wrapped(line, INDENT, WIDTH)));
+        lines.extend(
+            course(&tell, outlook, way, Counts::Unknown).iter().flat_map(|line| wrapped(line, INDENT, WIDTH)),
+        );
         lines.push(String::new());
     }
     lines.pop();
@@ -229,14 +245,23 @@ fn held_back(tell: &Teller<'_>, outlook: &Outlook) -> Vec<String> {
     outlook.held_back.iter().map(|it| tell.barrier(it)).collect()
 }
 
-fn course(tell: &Teller<'_>, outlook: &Outlook, way: Way) -> Vec<String> {
+/// Are the evaluations in a row known, or has nobody counted?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    Known,
+    Unknown,
+}
+
+fn course(tell: &Teller<'_>, outlook: &Outlook, way: Way, counts: Counts) -> Vec<String> {
     let Course { rules, barriers, reach, .. } = match way {
         Way::Up => &outlook.grow,
         Way::Down => &outlook.shrink,
     };
     let mut lines = rules.as_ref().map(|it| tell.rules(it)).unwrap_or_default();
+    lines.extend(rules.as_ref().filter(|_| counts == Counts::Known).and_then(|it| tell.in_a_row(it)));
     lines.extend(outlook.track.iter().map(|it| tell.track(it, outlook, way)));
     lines.extend(outlook.rest.as_ref().and_then(|it| tell.rest(it, way)));
+    lines.extend(outlook.forecast.as_ref().filter(|_| way == Way::Up).map(forecast));
     // What has ended since the decision, the next pass will see.
     let barriers: Vec<_> = barriers.iter().filter(|it| it.until().is_none_or(|at| at > tell.now)).collect();
     lines.extend(barriers.iter().map(|it| format!("not now: {}", tell.barrier(it))));
@@ -260,9 +285,12 @@ fn next(tell: &Teller<'_>, outlook: &Outlook) -> Vec<String> {
     }];
     let (grow, shrink) =
         if outlook.horizontal { ("grow", "shrink") } else { ("raise limits", "lower limits") };
-    for (verb, course) in [(grow, &outlook.grow), (shrink, &outlook.shrink)] {
-        lines.push(tell.may(verb, course.may));
-    }
+    lines.push(
+        grows_by_schedule(tell, outlook).unwrap_or_else(|| tell.may(grow, due(outlook, &outlook.grow))),
+    );
+    lines.push(
+        shrinks_by_schedule(tell, outlook).unwrap_or_else(|| tell.may(shrink, due(outlook, &outlook.shrink))),
+    );
     if let Some(change) = &outlook.bounds.next {
         let why = match change.schedules.as_slice() {
             [] => "no schedule is active then".to_owned(),
@@ -272,6 +300,50 @@ fn next(tell: &Teller<'_>, outlook: &Outlook) -> Vec<String> {
         lines.push(format!("minimum {}, maximum {} from {at}: {why}", change.min, change.max));
     }
     lines
+}
+
+/// Other bounds are to come that are above the count, and nothing stands in their way.
+fn grows_by_schedule(tell: &Teller<'_>, outlook: &Outlook) -> Option<String> {
+    let change = outlook.bounds.next.as_ref().filter(|it| it.min > outlook.count)?;
+    let free = outlook.grow.barriers.iter().all(Barrier::yields_to_bounds);
+    let at_rest = outlook.rest.is_some_and(|it| it.at_rest);
+    (free && !at_rest).then(|| format!("it grows to {} at {}", change.min, tell.time(change.at)))
+}
+
+/// The same of bounds below it; or only the present minimum keeps the count up, and it is to become lower.
+fn shrinks_by_schedule(tell: &Teller<'_>, outlook: &Outlook) -> Option<String> {
+    let change = outlook.bounds.next.as_ref()?;
+    let barriers = &outlook.shrink.barriers;
+    let at = tell.time(change.at);
+    if change.max < outlook.count && barriers.iter().all(Barrier::yields_to_bounds) {
+        return Some(format!("it shrinks to {} at {at}", change.max));
+    }
+    let kept_up = |it: &Barrier| matches!(it, Barrier::Min { .. });
+    let ends = |it: &Barrier| kept_up(it) || it.until().is_some_and(|until| until <= change.at);
+    let falls = change.min < outlook.bounds.min && change.min < outlook.count;
+    (falls && barriers.iter().any(kept_up) && barriers.iter().all(ends))
+        .then(|| format!("it may shrink at {at} at the earliest"))
+}
+
+/// When a change may happen. That a window ends wakes nobody; the next evaluation sees it.
+fn due(outlook: &Outlook, course: &Course) -> May {
+    let (May::At(at), Some(next)) = (course.may, outlook.next.evaluation) else { return course.may };
+    let of_window = |it: &Barrier| matches!(it, Barrier::Window { until, .. } if *until == at);
+    let interval = outlook.next.interval.as_millis();
+    if !course.barriers.iter().any(of_window) || interval <= 0 {
+        return course.may;
+    }
+    let late = at.as_millis().saturating_sub(next.as_millis()).max(0);
+    let evaluations = late / interval + i64::from(late % interval > 0);
+    May::At(Timestamp::from_millis(next.as_millis().saturating_add(evaluations.saturating_mul(interval))))
+}
+
+fn forecast(it: &ForecastOutlook) -> String {
+    match it {
+        ForecastOutlook::Needs { because, .. } => because.clone(),
+        ForecastOutlook::Learning { has, needs } => format!("forecast: learning, has {has} of {needs}"),
+        ForecastOutlook::Silent => "forecast: there is no prediction for now".to_owned(),
+    }
 }
 
 /// Indented, and broken between words where it is too long.

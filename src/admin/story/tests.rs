@@ -62,6 +62,11 @@ impl Told {
     }
 }
 
+/// The story without its line breaks.
+fn flat(story: &str) -> String {
+    story.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[track_caller]
 fn assert_tells(story: &str, lines: &[&str]) {
     for line in lines {
@@ -136,7 +141,7 @@ fn limits_are_told_with_their_ranges_and_all_that_kept_them() {
             "this has to hold; then limits move by x1.5:",
         ],
     );
-    for word in ["2147483647", "asks for", "To grow", "scale up from"] {
+    for word in ["2147483647", "asks for 2", "To grow", "scale up from"] {
         assert!(!story.contains(word), "{word}: {story}");
     }
     assert!(
@@ -174,4 +179,94 @@ fn a_target_that_cannot_be_seen_has_no_count_and_a_way_to_be_mended() {
     for word in ["0 of 0", "stay at", "To grow", "ago"] {
         assert!(!story.contains(word), "{word}: {story}");
     }
+}
+
+#[test]
+fn a_schedule_that_moves_the_count_is_told_as_such() {
+    // The story begins on the 12th of January 1970 at 13:46:40.
+    let text = "
+replicas: {min: 1, max: 3}
+scaleDown: {rules: [{metric: cpu.avg, op: '<', value: 20}], step: '-1', stabilizationWindow: 0s, cooldown: 0s}
+schedules: [{name: soon, timezone: UTC, start: '50 13 * * *', duration: 5m, min: 2}]
+";
+    let mut policy = Told::new(text);
+    let before = policy.tell(1, &[("cpu.avg", 50.0)], 0);
+    assert_tells(
+        &before,
+        &[
+            "it grows to 2 at 13:50:00Z (in 3m20s)",
+            "minimum 2, maximum 3 from 13:50:00Z (in 3m20s): schedule soon",
+        ],
+    );
+    policy.spec.mode = Mode::Observe;
+    let observed = policy.tell(1, &[("cpu.avg", 50.0)], 10);
+    assert!(!observed.contains("it grows to"), "mode Observe: {observed}");
+
+    let mut policy = Told::new(text);
+    let within = policy.tell(2, &[("cpu.avg", 50.0)], 250);
+    assert_tells(&within, &["it may shrink at 13:55:00Z (in 4m10s) at the earliest"]);
+}
+
+#[test]
+fn a_trend_says_how_much_of_its_window_it_has_seen() {
+    let text = "
+replicas: {max: 9}
+scaleDown: {rules: [{metric: queue.backlog.avg5m, op: '<', value: 20}, {metric: queue.backlog.slope, op: '<', value: 0}], step: '-1'}
+metrics: {queue: {nats: {url: 'nats://h:4222', stream: S, consumer: C}}}
+";
+    let mut policy = Told::new(text);
+    let first = policy.tell(2, &[("queue.backlog", 5.0)], 0);
+    assert!(first.contains("queue.backlog.slope takes a second evaluation"), "{first}");
+    let second = flat(&policy.tell(2, &[("queue.backlog", 5.0)], 10));
+    let filling = "queue.backlog.avg5m has seen 10s of 5m, and is full at 13:51:40Z (in 4m50s)";
+    assert!(second.contains(filling), "{second}");
+    assert!(second.contains("and without them nothing goes"), "{second}");
+}
+
+#[test]
+fn a_change_by_another_hand_says_what_becomes_of_it() {
+    let mut policy = Told::new("replicas: {max: 9}\ntrack: [{metric: cpu.avg, target: 60}]");
+    policy.tell(4, &[("cpu.avg", 60.0)], 0);
+    let story = flat(&policy.tell(2, &[("cpu.avg", 60.0)], 10));
+    assert!(story.contains("for more, then restores 4"), "{story}");
+}
+
+#[test]
+fn a_barrier_that_has_ended_is_told_no_more() {
+    let text = "replicas: {max: 9}\nscaleUp: {rules: [{metric: cpu.avg, op: '>', value: 75}], cooldown: 30s}";
+    let told = Told::new(text).explain(2, &[("cpu.avg", 90.0)], 0);
+    let at = |seconds| {
+        story(&told, told.decision.time.plus(crate::units::Duration::from_secs(seconds))).join("\n")
+    };
+    assert!(at(29).contains("not now: scaleUp.cooldown until"), "{}", at(29));
+    assert!(!at(30).contains("not now: scaleUp.cooldown"), "{}", at(30));
+}
+
+#[test]
+fn the_end_of_a_window_is_seen_by_the_evaluation_after_it() {
+    let text = "
+interval: 10s
+replicas: {max: 9}
+track: [{metric: cpu.avg, target: 60}]
+scaleDown: {stabilizationWindow: 25s, cooldown: 0s}
+";
+    let mut policy = Told::new(text);
+    policy.tell(4, &[("cpu.avg", 60.0)], 0);
+    let story = policy.tell(4, &[("cpu.avg", 20.0)], 10);
+    assert!(flat(&story).contains("leaves it at 13:47:05Z"), "{story}");
+    assert_tells(&story, &["it may shrink at 13:47:10Z (in 20s) at the earliest"]);
+}
+
+#[test]
+fn what_is_wrong_with_the_present_text_is_told() {
+    let told = Told::new("replicas: {max: 9}\ntrack: [{metric: cpu.avg, target: 60}]").explain(2, &[], 0);
+    let mut view = sample("web");
+    view.mistakes.push("web.yaml:7:9: spec.mode: found `Atuo`\n   mode: Atuo".to_owned());
+    let lines = story_for(&told, &Reader { now: told.decision.time, width: WIDTH, view: Some(&view) });
+    let title = lines.iter().position(|it| it == "The present text is wrong, so the last good one goes on");
+    assert_eq!(
+        title.and_then(|it| lines.get(it + 2)).map(String::as_str),
+        Some("     mode: Atuo"),
+        "{lines:#?}"
+    );
 }

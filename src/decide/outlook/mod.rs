@@ -27,6 +27,7 @@ use crate::api::effective::Spec;
 use crate::api::policy::Mode;
 use crate::api::status::Action;
 use crate::model::decision::{Decision, Limitation, Note};
+use crate::model::forecast::Forecast;
 use crate::model::memory::Memory;
 use crate::model::observation::Snapshot;
 use crate::units::{Duration, MAX_REPLICAS, Timestamp};
@@ -76,6 +77,9 @@ pub struct Outlook {
     /// The way to and from rest, where the policy has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
+    /// What is to come, where the policy asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<ForecastOutlook>,
     /// Metrics that could not be had, with how often in a row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
@@ -126,6 +130,27 @@ pub struct Missing {
     pub metric: String,
     /// For how many evaluations in a row.
     pub evaluations: u32,
+}
+
+/// What is known of what is to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForecastOutlook {
+    /// It needs so many replicas.
+    Needs {
+        /// How many.
+        replicas: u32,
+        /// Metric, value, horizon and model, in words.
+        because: String,
+    },
+    /// Too little of the past is known.
+    Learning {
+        /// So much is.
+        has: Duration,
+        /// So much must be.
+        needs: Duration,
+    },
+    /// There is no prediction for now.
+    Silent,
 }
 
 /// The number for times in which metrics cannot be read.
@@ -201,6 +226,7 @@ pub fn outlook(present: &Present<'_>) -> Outlook {
         shrink: scene.course(Way::Down, rest.as_ref()),
         track,
         rest,
+        forecast: scene.forecast(),
         missing: scene.missing(),
         fallback: scene.fallback(),
         drifted_from: decision.drifted.map(|it| it.left),
@@ -313,6 +339,18 @@ impl<'a> Scene<'a> {
                 evaluations: failures.get(&**name).copied().unwrap_or(0),
             })
             .collect()
+    }
+
+    fn forecast(&self) -> Option<ForecastOutlook> {
+        self.present.spec.forecast.as_ref()?;
+        if let Some(floor) = &self.found.floor {
+            let because = floor.why.to_string();
+            return Some(ForecastOutlook::Needs { replicas: floor.replicas, because });
+        }
+        Some(match self.present.snapshot.forecast {
+            Some(Forecast::Learning { has, needs }) => ForecastOutlook::Learning { has, needs },
+            Some(Forecast::Known(_)) | None => ForecastOutlook::Silent,
+        })
     }
 
     fn fallback(&self) -> Option<FallbackOutlook> {
