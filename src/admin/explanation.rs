@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::API_VERSION;
 use crate::api::status::{DecisionRecord, Phase};
 use crate::decide::outlook::{Outlook, Present, outlook};
+use crate::model::decision::Why;
 
 /// Why a policy has the replicas that it has, and what would change that.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ pub struct Explanation {
     pub decision: DecisionRecord,
     /// What stands between it and another decision.
     pub outlook: Outlook,
-    /// The last decision that changed something.
+    /// The last decision that was carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_change: Option<DecisionRecord>,
 }
@@ -36,34 +37,39 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
-    /// Replicas that run, start or restart.
-    pub current: u32,
+    /// Replicas that run, start or restart; absent where they cannot be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<u32>,
     /// Of these, the ones able to work.
-    pub ready: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<u32>,
     /// Present values by full name; missing ones are left out.
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
 }
 
 impl Explanation {
-    /// The explanation of that decision.
+    /// The explanation of that decision. `last` is the last one that asked for a change; it is told where docktor
+    /// has acted since, which it does not in mode `Observe`.
     #[must_use]
     pub fn of(policy: &str, phase: Phase, present: &Present<'_>, last: Option<DecisionRecord>) -> Self {
         let decision = present.decision;
         let metrics = decision.metrics.iter().map(|(name, value)| (name.to_string(), *value));
+        let seen = !matches!(decision.why, Why::Unreadable(_));
+        let acted = |it: &DecisionRecord| present.memory.last_action.is_some_and(|at| at >= it.time);
         Self {
             api_version: API_VERSION.to_owned(),
             kind: "PolicyExplanation".to_owned(),
             policy: policy.to_owned(),
             phase,
             observed: Observed {
-                current: decision.current,
-                ready: decision.ready,
+                current: seen.then_some(decision.current),
+                ready: seen.then_some(decision.ready),
                 metrics: metrics.collect(),
             },
             decision: decision.record(),
             outlook: outlook(present),
-            last_change: last,
+            last_change: last.filter(acted),
         }
     }
 }

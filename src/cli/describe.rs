@@ -98,7 +98,7 @@ impl Page<'_> {
         self.pair("Last scale", last.as_deref().unwrap_or("<never>"))?;
         let next = status.next_allowed.unwrap_or_default();
         let next = format!("up {}, down {}", self.allowed(next.up), self.allowed(next.down));
-        self.pair("Next allowed", &next)
+        self.pair("Cooldowns end", &next)
     }
 
     fn metrics(&mut self) -> Result<(), Failure> {

@@ -6,8 +6,10 @@ use super::exit::{Exit, Failure};
 use super::offline;
 use super::origin::Origin;
 use super::output::{Format, Output, Table, age, unsupported};
-use crate::admin::story::{self, outcome, trail_line};
+use crate::admin::story::{self, Reader, outcome, trail_line};
 use crate::admin::view::{DecisionView, List, PolicyView, word};
+use crate::api::condition::ConditionStatus;
+use crate::api::status::Phase;
 use crate::clock::Clock;
 use crate::units::Timestamp;
 
@@ -34,10 +36,13 @@ pub async fn run(
     }
     let explanation = origin.explanation(name).await?;
     match (&global.output, explanation) {
-        (Format::Table, Some(it)) => output.lines(story::story(&it, Clock::system().now())),
+        (Format::Table, Some(it)) => {
+            let reader = Reader { now: Clock::system().now(), width: width(), view: Some(&view) };
+            output.lines(story::story_for(&it, &reader))
+        }
         (Format::Table, None) => {
             let now = Clock::system().now();
-            tell(&view, now, output)?;
+            tell(&view, &origin, now, output)?;
             output.lines(offline::needs(&origin, &view, now))
         }
         (Format::Wide | Format::Name, _) => Err(unsupported("explain", "a story, json, yaml and jsonpath")),
@@ -49,6 +54,11 @@ pub async fn run(
             None => Err(Failure::say(Exit::NothingFound, "no decision yet")),
         },
     }
+}
+
+/// How long a line the reader says to see.
+fn width() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|it| it.parse().ok()).unwrap_or(story::WIDTH)
 }
 
 /// The last decisions in short.
@@ -90,10 +100,17 @@ pub fn table(decisions: &[DecisionView]) -> Vec<String> {
 }
 
 /// The last decision as a story.
-fn tell(view: &PolicyView, now: Timestamp, output: &mut Output) -> Result<(), Failure> {
+fn tell(view: &PolicyView, origin: &Origin, now: Timestamp, output: &mut Output) -> Result<(), Failure> {
     let name = &view.metadata.name;
+    if view.status.phase == Phase::Disabled {
+        let on = format!("`docktorctl mode {name} Auto` turns it on");
+        return Ok(output.line(format!("{name} is Disabled: docktor leaves it alone; {on}."))?);
+    }
     let Some(decision) = &view.status.last_decision else {
         output.line(format!("{name} is {}: no decision has been made yet.", word(&view.status.phase)))?;
+        for refusal in view.status.conditions.iter().filter(|it| it.status == ConditionStatus::False) {
+            output.line(format!("{}: {}", word(&refusal.reason), refusal.message))?;
+        }
         for mistake in &view.mistakes {
             output.line(mistake)?;
         }
@@ -114,14 +131,18 @@ fn tell(view: &PolicyView, now: Timestamp, output: &mut Output) -> Result<(), Fa
     if let Some(limit) = &decision.limited_by {
         output.line(format!("Limited by {limit}."))?;
     }
-    output.line(present(view, now))?;
+    output.line(present(view, origin, now))?;
     Ok(())
 }
 
 /// How it stands now.
-fn present(view: &PolicyView, now: Timestamp) -> String {
+fn present(view: &PolicyView, origin: &Origin, now: Timestamp) -> String {
     let status = &view.status;
-    let mut sentences = vec![format!("Now it is {}", word(&status.phase))];
+    let by = match origin {
+        Origin::Folder(_) => "By its status file it is",
+        Origin::Controller(_) => "Now it is",
+    };
+    let mut sentences = vec![format!("{by} {}", word(&status.phase))];
     if let Some(counts) = status.replicas {
         sentences.push(format!(
             "{} of {} ready, {} desired, bounds {} to {}",

@@ -79,6 +79,12 @@ impl Recent {
         }
     }
 
+    /// Since when there has been a value without a longer break.
+    #[must_use]
+    pub const fn since(&self) -> Option<Timestamp> {
+        self.since
+    }
+
     /// Has there been a value for all of `window`?
     #[must_use]
     pub fn covers(&self, window: Duration, now: Timestamp) -> bool {

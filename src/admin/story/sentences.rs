@@ -2,7 +2,6 @@
 
 use crate::admin::view::word;
 use crate::api::behavior::When;
-use crate::api::status::{Action, DecisionRecord};
 use crate::decide::outlook::{
     Barrier, Edge, FallbackOutlook, Held, May, MetricSeen, NoValue, Outlook, Rest, RuleOutlook, RulesOutlook,
     RulesRole, SetBy, TrackOutlook,
@@ -47,17 +46,9 @@ impl Teller<'_> {
         }
     }
 
-    pub(super) fn result(&self, decision: &DecisionRecord) -> String {
-        match decision.action {
-            Action::None => format!("so it stays at {}", decision.to),
-            Action::ScaleUp | Action::ScaleDown => {
-                format!("so it goes from {} to {}", decision.from, decision.to)
-            }
-        }
-    }
-
     pub(super) fn may(&self, verb: &str, may: May) -> String {
         match may {
+            May::At(at) if at <= self.now => format!("it may {verb} as soon as something asks for it"),
             May::Now => format!("it may {verb} as soon as something asks for it"),
             May::At(at) => format!("it may {verb} at {} at the earliest", self.time(at)),
             May::Waits => format!("it does not {verb} by time alone"),
@@ -117,8 +108,9 @@ impl Teller<'_> {
                 };
                 until.as_ref().map_or_else(|| who.clone(), |it| format!("{who} until {}", at(it)))
             }
-            Barrier::Settling { until } => {
-                format!("somebody else changed the count; docktor waits until {} for more", at(until))
+            Barrier::Settling { until, restores } => {
+                let then = restores.map(|left| format!(", then restores {left}")).unwrap_or_default();
+                format!("somebody else changed the count; docktor waits until {} for more{then}", at(until))
             }
             Barrier::DriftHold { until } => {
                 format!("somebody else changed the count, which is kept until {}", at(until))
@@ -132,7 +124,9 @@ impl Teller<'_> {
                 "metrics are missing, and without them nothing goes down".to_owned()
             }
             Barrier::MissingMetrics { metrics } => {
-                format!("{} missing, and without it nothing goes down", are(metrics))
+                let lacking: Vec<_> = metrics.iter().map(|it| self.seen(it)).collect();
+                let it = if metrics.len() == 1 { "it" } else { "them" };
+                format!("{}, and without {it} nothing goes down", lacking.join(", "))
             }
             Barrier::ScaleDownRules => "scaleDown.rules do not hold".to_owned(),
             Barrier::ScaleDownStep => "scaleDown.step bounds one scale-down".to_owned(),
@@ -175,6 +169,7 @@ impl Teller<'_> {
         };
         let then = match it.role {
             RulesRole::Ask(count) => format!("then it asks for {count}"),
+            RulesRole::Resize(step) => format!("then limits move by {step}"),
             RulesRole::Permit => "then it may go down".to_owned(),
         };
         let in_a_row = match it.needed {
@@ -182,19 +177,18 @@ impl Teller<'_> {
             needed => format!(", {needed} evaluations in a row"),
         };
         let mut lines = vec![format!("{who}{in_a_row}; {then}:")];
-        lines.extend(it.rules.iter().map(|rule| format!("  - {}", rule_line(rule))));
-        lines.extend(self.in_a_row(it));
+        lines.extend(it.rules.iter().map(|rule| format!("  - {}", self.rule_line(rule))));
         lines
     }
 
-    fn in_a_row(&self, it: &RulesOutlook) -> Option<String> {
+    pub(super) fn in_a_row(&self, it: &RulesOutlook) -> Option<String> {
         let so_far = format!("{} of {} in a row so far", it.in_a_row.min(it.needed), it.needed);
         let last = it.earliest.map(|at| format!("; the last at {} at the earliest", self.time(at)));
         (it.needed > 1).then(|| so_far + &last.unwrap_or_default())
     }
 
     pub(super) fn track(&self, it: &TrackOutlook, outlook: &Outlook, way: Way) -> String {
-        let name = seen(&it.seen);
+        let name = self.seen(&it.seen);
         let at_rest = outlook.rest.is_some_and(|it| it.at_rest);
         let goal = goal(it);
         let than = outlook.count;
@@ -228,38 +222,44 @@ impl Teller<'_> {
             }
         }
     }
-}
 
-fn rule_line(it: &RuleOutlook) -> String {
-    let text = match (&it.needs, &it.points, it.sees.as_slice()) {
-        (Some(needs), _, [only]) => format!("{}, needs {} {}", seen(only), needs.op, needs.value),
-        (_, Some(points), [only]) => {
-            format!("{}: {}, {} of {} points", it.rule, seen(only), points.inside, points.needed)
-        }
-        (_, _, sees) => {
-            let sees: Vec<_> = sees.iter().map(seen).collect();
-            format!("{}: {}", it.rule, sees.join(", "))
-        }
-    };
-    let group = it.group.as_ref().map(|it| format!(" (group {it}: one is enough)")).unwrap_or_default();
-    let outcome = match it.outcome {
-        Outcome::Holds => ": holds",
-        Outcome::Fails => "",
-        Outcome::Unknown => ": cannot be told",
-    };
-    format!("{text}{outcome}{group}")
-}
+    fn rule_line(&self, it: &RuleOutlook) -> String {
+        let text = match (&it.needs, &it.points, it.sees.as_slice()) {
+            (Some(needs), _, [only]) => format!("{}, needs {} {}", self.seen(only), needs.op, needs.value),
+            (_, Some(points), [only]) => {
+                format!("{}: {}, {} of {} points", it.rule, self.seen(only), points.inside, points.needed)
+            }
+            (_, _, sees) => {
+                let sees: Vec<_> = sees.iter().map(|it| self.seen(it)).collect();
+                format!("{}: {}", it.rule, sees.join(", "))
+            }
+        };
+        let group = it.group.as_ref().map(|it| format!(" (group {it}: one is enough)")).unwrap_or_default();
+        let outcome = match it.outcome {
+            Outcome::Holds => ": holds",
+            Outcome::Fails => "",
+            Outcome::Unknown => ": cannot be told",
+        };
+        format!("{text}{outcome}{group}")
+    }
 
-/// `cpu.avg is 60.2`.
-fn seen(it: &MetricSeen) -> String {
-    let name = &it.metric;
-    match (it.value, it.no_value) {
-        (Some(value), _) => format!("{name} is {}", number(value)),
-        (None, Some(NoValue::Failed)) => format!("{name} could not be read"),
-        (None, Some(NoValue::Partial)) => format!("{name} lacks the sample of a replica"),
-        (None, Some(NoValue::WarmingUp)) => format!("{name} waits for replicas to warm up"),
-        (None, Some(NoValue::NotApplicable)) => format!("{name} has no meaning now"),
-        (None, Some(NoValue::Missing) | None) => format!("{name} is missing"),
+    /// `cpu.avg is 60.2`.
+    fn seen(&self, it: &MetricSeen) -> String {
+        let name = &it.metric;
+        match (it.value, it.no_value) {
+            (Some(value), _) => format!("{name} is {}", number(value)),
+            (None, Some(NoValue::Failed)) => format!("{name} could not be read"),
+            (None, Some(NoValue::Partial)) => format!("{name} lacks the sample of a replica"),
+            (None, Some(NoValue::Filling { seen, window, full_at })) => {
+                let at = self.time(full_at);
+                format!("{name} has seen {} of {window}, and is full at {at}", seconds(seen))
+            }
+            (None, Some(NoValue::OneMoment)) => format!("{name} takes a second evaluation"),
+            (None, Some(NoValue::Stale)) => format!("{name} lacks a present value"),
+            (None, Some(NoValue::WarmingUp)) => format!("{name} waits for replicas to warm up"),
+            (None, Some(NoValue::NotApplicable)) => format!("{name} has no meaning now"),
+            (None, Some(NoValue::Missing) | None) => format!("{name} is missing"),
+        }
     }
 }
 
@@ -281,6 +281,9 @@ fn above(edge: Edge) -> String {
 
 fn below(edge: Edge) -> String {
     let value = precise(edge.value);
+    if edge.inclusive && edge.value == 0.0 {
+        return value;
+    }
     if edge.inclusive { format!("{value} or less") } else { format!("below {value}") }
 }
 
@@ -297,11 +300,6 @@ const fn section(way: Way) -> &'static str {
         Way::Up => "scaleUp",
         Way::Down => "scaleDown",
     }
-}
-
-fn are(names: &[String]) -> String {
-    let verb = if names.len() == 1 { "is" } else { "are" };
-    format!("{} {verb}", names.join(", "))
 }
 
 /// A value at which something changes, with as many digits as it takes to hit it.

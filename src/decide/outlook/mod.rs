@@ -6,12 +6,14 @@
 
 mod barrier;
 mod calendar;
+mod limits;
 mod rest;
 mod rules;
 mod track;
 
 pub use barrier::{Barrier, SetBy};
 pub use calendar::BoundsChange;
+pub use limits::LimitOutlook;
 pub use rest::Rest;
 pub use rules::{MetricSeen, Needs, NoValue, Points, RuleOutlook, RulesOutlook, RulesRole};
 pub use track::{Edge, Held, TrackOutlook};
@@ -23,7 +25,9 @@ use super::{Constraints, bound, fallback, limit, observe};
 use crate::api::behavior::FallbackBehavior;
 use crate::api::effective::Spec;
 use crate::api::policy::Mode;
-use crate::model::decision::Decision;
+use crate::api::status::Action;
+use crate::model::decision::{Decision, Limitation, Note};
+use crate::model::forecast::Forecast;
 use crate::model::memory::Memory;
 use crate::model::observation::Snapshot;
 use crate::units::{Duration, MAX_REPLICAS, Timestamp};
@@ -55,9 +59,14 @@ pub struct Outlook {
     pub mode: Mode,
     /// The count that the next change starts from: what runs, or what docktor has just begun to bring it to.
     pub count: u32,
-    /// What kept the decision from what was recommended, and what ends it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_back: Option<Barrier>,
+    /// The policy scales replicas; else only their limits.
+    pub horizontal: bool,
+    /// What kept the decision from what was recommended or from being carried out, and what ends it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<Barrier>,
+    /// The limits of each replica, where the policy moves them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitOutlook>,
     /// What growing takes.
     pub grow: Course,
     /// What shrinking takes.
@@ -68,6 +77,9 @@ pub struct Outlook {
     /// The way to and from rest, where the policy has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
+    /// What is to come, where the policy asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<ForecastOutlook>,
     /// Metrics that could not be had, with how often in a row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
@@ -118,6 +130,27 @@ pub struct Missing {
     pub metric: String,
     /// For how many evaluations in a row.
     pub evaluations: u32,
+}
+
+/// What is known of what is to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForecastOutlook {
+    /// It needs so many replicas.
+    Needs {
+        /// How many.
+        replicas: u32,
+        /// Metric, value, horizon and model, in words.
+        because: String,
+    },
+    /// Too little of the past is known.
+    Learning {
+        /// So much is.
+        has: Duration,
+        /// So much must be.
+        needs: Duration,
+    },
+    /// There is no prediction for now.
+    Silent,
 }
 
 /// The number for times in which metrics cannot be read.
@@ -186,11 +219,14 @@ pub fn outlook(present: &Present<'_>) -> Outlook {
         at: scene.now,
         mode: scene.mode,
         count: scene.count,
-        held_back: decision.limited_by.map(|it| barrier::of_limitation(&scene, it)),
+        horizontal: spec.horizontal,
+        held_back: scene.held_back(),
+        limits: limits::outlook(&scene),
         grow: scene.course(Way::Up, rest.as_ref()),
         shrink: scene.course(Way::Down, rest.as_ref()),
         track,
         rest,
+        forecast: scene.forecast(),
         missing: scene.missing(),
         fallback: scene.fallback(),
         drifted_from: decision.drifted.map(|it| it.left),
@@ -211,6 +247,33 @@ impl<'a> Scene<'a> {
         let readings = observe::readings(spec, &mut copy, &again, now);
         let found = recommend(spec, &mut copy, &again, &readings, count, decision.ready, now);
         Self { present, now, mode: memory.mode.unwrap_or(spec.mode), count, readings, found }
+    }
+
+    /// What ends every thought, or what stood in the way; of limits, whatever kept any of them. A mode that only
+    /// looks on comes last.
+    fn held_back(&self) -> Vec<Barrier> {
+        let decision = self.present.decision;
+        if let Some(whole) = barrier::out_of_control(self) {
+            return vec![whole];
+        }
+        let mut limitations: Vec<Limitation> = Vec::new();
+        if decision.resize.is_some() {
+            limitations.extend(decision.trail.iter().filter_map(|it| match it.note {
+                Note::Limited(limitation) => Some(limitation),
+                _ => None,
+            }));
+        }
+        limitations.extend(decision.limited_by);
+        let mut barriers: Vec<Barrier> = Vec::new();
+        for barrier in limitations.into_iter().map(|it| barrier::of_limitation(self, it)) {
+            if !barriers.contains(&barrier) {
+                barriers.push(barrier);
+            }
+        }
+        if decision.action != Action::None && !decision.act {
+            barriers.push(Barrier::Mode { mode: self.mode });
+        }
+        barriers
     }
 
     fn course(&self, way: Way, rest: Option<&Rest>) -> Course {
@@ -234,8 +297,12 @@ impl<'a> Scene<'a> {
         };
         let satisfied = rules.and_then(|it| it.earliest);
         let ended = ends.into_iter().chain(satisfied).fold(self.now, Timestamp::max);
-        // What leaves rest or goes there from nothing passes the limits.
-        let from = if self.count == 0 { Some(ended) } else { barrier::first_room(self, way, ended) };
+        // What leaves rest or goes there from nothing passes the limits; these are of counts alone.
+        let from = if self.count == 0 || !self.present.spec.horizontal {
+            Some(ended)
+        } else {
+            barrier::first_room(self, way, ended)
+        };
         match from {
             None => May::Waits,
             Some(at) if at > self.now => May::At(at),
@@ -272,6 +339,18 @@ impl<'a> Scene<'a> {
                 evaluations: failures.get(&**name).copied().unwrap_or(0),
             })
             .collect()
+    }
+
+    fn forecast(&self) -> Option<ForecastOutlook> {
+        self.present.spec.forecast.as_ref()?;
+        if let Some(floor) = &self.found.floor {
+            let because = floor.why.to_string();
+            return Some(ForecastOutlook::Needs { replicas: floor.replicas, because });
+        }
+        Some(match self.present.snapshot.forecast {
+            Some(Forecast::Learning { has, needs }) => ForecastOutlook::Learning { has, needs },
+            Some(Forecast::Known(_)) | None => ForecastOutlook::Silent,
+        })
     }
 
     fn fallback(&self) -> Option<FallbackOutlook> {

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::super::observe::Reading;
 use super::super::recommend::{self, Outcome, Way};
 use super::Scene;
-use crate::api::behavior::{Op, When};
-use crate::api::effective::{CompiledRule, DirectionSpec, MetricIndex, Test};
+use crate::api::behavior::{Op, Step, When};
+use crate::api::effective::{CompiledRule, DirectionSpec, MetricIndex, Origin, Test};
 use crate::strategies::step;
-use crate::units::Timestamp;
+use crate::units::{Duration, Timestamp};
 
 /// The rules of one direction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,10 +34,12 @@ pub struct RulesOutlook {
 }
 
 /// What rules do that hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum RulesRole {
     /// They ask for this count.
     Ask(u32),
+    /// They move limits by this step.
+    Resize(Step),
     /// They permit what others ask for.
     Permit,
 }
@@ -106,6 +108,19 @@ pub enum NoValue {
     Failed,
     /// A replica that counts had no sample, so nothing goes down by it.
     Partial,
+    /// A trend has not seen its whole window yet, so nothing goes down by it.
+    Filling {
+        /// So much it has seen.
+        seen: Duration,
+        /// So long the window is.
+        window: Duration,
+        /// When it is full.
+        full_at: Timestamp,
+    },
+    /// A slope takes values of two moments.
+    OneMoment,
+    /// The metric of which it is a trend has no value now.
+    Stale,
     /// Replicas run, and none of them counts yet.
     WarmingUp,
     /// It means nothing at present.
@@ -139,6 +154,7 @@ pub(super) fn outlook(scene: &Scene<'_>, way: Way) -> Option<RulesOutlook> {
 fn role(scene: &Scene<'_>, direction: &DirectionSpec, way: Way) -> RulesRole {
     match way {
         Way::Down if !recommend::rules_shrink_by_themselves(scene.present.spec) => RulesRole::Permit,
+        Way::Up | Way::Down if !scene.present.spec.horizontal => RulesRole::Resize(direction.step),
         Way::Up | Way::Down => RulesRole::Ask(step::apply(direction.step, scene.count)),
     }
 }
@@ -180,11 +196,31 @@ pub(super) fn seen(scene: &Scene<'_>, metric: MetricIndex, way: Way) -> MetricSe
     let no_value = match reading {
         _ if value.is_some() => None,
         Reading::Value(_) => None,
-        Reading::Partial(_) => Some(NoValue::Partial),
+        Reading::Partial(_) => Some(filling(scene, metric).unwrap_or(NoValue::Partial)),
         Reading::Missing => Some(NoValue::Missing),
         Reading::Failed => Some(NoValue::Failed),
-        Reading::WarmingUp => Some(NoValue::WarmingUp),
+        Reading::WarmingUp => {
+            Some(trend_since(scene, metric).map_or(NoValue::WarmingUp, |_| NoValue::OneMoment))
+        }
         Reading::NotApplicable => Some(NoValue::NotApplicable),
     };
     MetricSeen { metric: name.unwrap_or_default(), value, no_value }
+}
+
+/// Since when a trend has had values, and how far it looks back; `None` where it has none, or is no trend.
+fn trend_since(scene: &Scene<'_>, metric: MetricIndex) -> Option<(Timestamp, Duration)> {
+    let metrics = &scene.present.spec.metrics;
+    let Origin::Trend { of, kind } = metrics.get(metric.0)?.origin else { return None };
+    let recent = scene.present.memory.trends.get(&*metrics.get(of.0)?.name)?;
+    Some((recent.since()?, kind.window()))
+}
+
+/// What a trend lacks that has values.
+fn filling(scene: &Scene<'_>, metric: MetricIndex) -> Option<NoValue> {
+    let (since, window) = trend_since(scene, metric)?;
+    let full_at = since.plus(window);
+    if full_at <= scene.now {
+        return Some(NoValue::Stale);
+    }
+    Some(NoValue::Filling { seen: scene.now.since(since), window, full_at })
 }

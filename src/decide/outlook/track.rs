@@ -16,6 +16,8 @@ const MAX_DOUBLINGS: u32 = 64;
 const MAX_DIGITS: usize = 16;
 /// How far, as a fraction of it, the value that is told may be from the one that was found.
 const ROUNDING: f64 = 1e-11;
+/// What is this small beside the value to hold is told as 0.
+const NEGLIGIBLE: f64 = 1e-9;
 
 /// One tracked metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,7 +167,11 @@ fn highest(pivot: f64, test: impl Fn(f64) -> bool) -> Option<Edge> {
     if !pivot.is_finite() || pivot <= 0.0 || test(pivot) || !test(0.0) {
         return None;
     }
-    let (last, _) = halve(0.0, pivot, &test);
+    let least = pivot * NEGLIGIBLE;
+    if !test(least) {
+        return Some(Edge { value: 0.0, inclusive: true });
+    }
+    let (last, _) = halve(least, pivot, &test);
     Some(edge(last, test))
 }
 

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::properties::{policies, rows, snapshot};
 use super::*;
 use crate::api::condition::Reason;
-use crate::decide::outlook::{Barrier, Course, Edge, May, Outlook, Present, RulesRole, SetBy, outlook};
+use crate::decide::outlook::{
+    Barrier, Course, Edge, May, MetricSeen, NoValue, Outlook, Present, RulesRole, SetBy, outlook,
+};
 use crate::decide::recommend::{Outcome, Way, recommend};
 use crate::model::memory::Past;
 
@@ -245,7 +247,8 @@ fn missing_metrics_are_named_and_the_fallback_counts_down() {
     let lost = row(4, &[("cpu.avg", None)]);
     let (_, ahead) = world.look(&lost, 0);
     assert_eq!((ahead.missing[0].metric.as_str(), ahead.missing[0].evaluations), ("cpu.avg", 1));
-    let missing = Barrier::MissingMetrics { metrics: owned(&["cpu.avg"]) };
+    let cpu = MetricSeen { metric: "cpu.avg".to_owned(), value: None, no_value: Some(NoValue::Failed) };
+    let missing = Barrier::MissingMetrics { metrics: vec![cpu] };
     assert_eq!(ahead.shrink.barriers, [missing]);
     let fallback = ahead.fallback.unwrap();
     assert_eq!((fallback.wants, fallback.from_failures, fallback.decides), (6, 2, false));
@@ -271,8 +274,8 @@ fn the_high_recommendation_of_a_window_leaves_it_at_the_time_that_is_told() {
     let window =
         Barrier::Window { way: Way::Down, recommended: 9, window: Duration::from_secs(100), until: at(50) };
     assert_eq!(
-        (ahead.held_back.as_ref(), &ahead.shrink.barriers[..]),
-        (Some(&window), &[window.clone()][..])
+        (&ahead.held_back[..], &ahead.shrink.barriers[..]),
+        (&[window.clone()][..], &[window.clone()][..])
     );
     assert_eq!(world.step(&Snapshot { evaluation: false, ..cpu(4, 1.0) }, 49), 4);
     assert_eq!(world.step(&Snapshot { evaluation: false, ..cpu(4, 1.0) }, 50), 2);

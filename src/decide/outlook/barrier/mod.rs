@@ -6,12 +6,13 @@ mod present;
 use serde::{Deserialize, Serialize};
 
 use super::super::recommend::Way;
+use super::MetricSeen;
 use crate::api::condition::Reason;
 use crate::api::policy::Mode;
 use crate::units::{Duration, Timestamp};
 
 pub(super) use pace::first_room;
-pub(super) use present::{barriers, max_set_by, min_set_by, of_limitation, shrinking};
+pub(super) use present::{barriers, max_set_by, min_set_by, of_limitation, out_of_control, shrinking};
 
 /// What forbids to go one way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,9 @@ pub enum Barrier {
     Settling {
         /// When it has settled.
         until: Timestamp,
+        /// The count that docktor then restores; absent where the policy says otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restores: Option<u32>,
     },
     /// A change by somebody else is kept.
     DriftHold {
@@ -87,8 +91,8 @@ pub enum Barrier {
     DriftContested,
     /// Metrics are missing, so nothing goes down.
     MissingMetrics {
-        /// Which.
-        metrics: Vec<String>,
+        /// Which, and why they have no value.
+        metrics: Vec<MetricSeen>,
     },
     /// `scaleDown.rules` do not hold.
     ScaleDownRules,
@@ -180,13 +184,48 @@ pub enum SetBy {
 }
 
 impl Barrier {
+    /// Does it give way to a minimum or maximum that the count lies beyond?
+    #[must_use]
+    pub const fn yields_to_bounds(&self) -> bool {
+        match self {
+            Self::MissingMetrics { .. }
+            | Self::ScaleDownRules
+            | Self::ScaleDownStep
+            | Self::Forecast { .. }
+            | Self::NobodyAsks
+            | Self::Working { .. }
+            | Self::Window { .. }
+            | Self::Disabled { .. }
+            | Self::RateLimit { .. }
+            | Self::Cooldown { .. }
+            | Self::Min { .. }
+            | Self::Max { .. } => true,
+            Self::TurnedOff
+            | Self::Unreadable { .. }
+            | Self::Mode { .. }
+            | Self::Stop
+            | Self::Conflict
+            | Self::Blocked { .. }
+            | Self::Hold { .. }
+            | Self::Wish { .. }
+            | Self::Failed { .. }
+            | Self::Unfinished { .. }
+            | Self::Settling { .. }
+            | Self::DriftHold { .. }
+            | Self::DriftContested
+            | Self::Resources { .. }
+            | Self::AtRest
+            | Self::ScaleDownsPerHour { .. } => false,
+        }
+    }
+
     /// When it ends by time alone.
     #[must_use]
     pub const fn until(&self) -> Option<Timestamp> {
         match self {
             Self::Hold { until, .. }
             | Self::Wish { until, .. }
-            | Self::Settling { until }
+            | Self::Settling { until, .. }
             | Self::DriftHold { until }
             | Self::Window { until, .. }
             | Self::Cooldown { until, .. }

@@ -16,22 +16,29 @@ const MAX_MOMENTS: usize = 64;
 
 /// Windows, limits and cooldowns.
 pub(super) fn pace(scene: &Scene<'_>, way: Way) -> Vec<Barrier> {
-    let Present { memory, .. } = scene.present;
-    let direction = direction(scene, way);
     let mut barriers: Vec<_> = window_barrier(scene, way).into_iter().collect();
-    if direction.select == Select::Disabled {
+    if is_disabled(scene, way) {
         barriers.push(Barrier::Disabled { way });
     } else if reach(scene, way, scene.now) == scene.count && scene.count > 0 {
         barriers.push(rate_limit(scene, way));
     }
+    barriers.extend(cooldown(scene, way));
+    barriers
+}
+
+/// `select: Disabled`.
+pub(super) fn is_disabled(scene: &Scene<'_>, way: Way) -> bool {
+    direction(scene, way).select == Select::Disabled
+}
+
+pub(super) fn cooldown(scene: &Scene<'_>, way: Way) -> Option<Barrier> {
+    let memory = scene.present.memory;
     let last = match way {
         Way::Up => memory.last_up,
         Way::Down => memory.last_action,
     };
-    if let Some(until) = limit::cooling_until(last, direction.cooldown, scene.now) {
-        barriers.push(Barrier::Cooldown { way, until });
-    }
-    barriers
+    let until = limit::cooling_until(last, direction(scene, way).cooldown, scene.now)?;
+    Some(Barrier::Cooldown { way, until })
 }
 
 const fn direction<'a>(scene: &Scene<'a>, way: Way) -> &'a DirectionSpec {

@@ -2,11 +2,12 @@
 
 use super::super::super::recommend::Way;
 use super::super::super::{combine::Shrinking, fallback, observe::Reading, schedule, verify};
-use super::super::{Present, Rest, Scene};
-use super::pace::{pace, per_hour, rate_limit, window_barrier};
+use super::super::rules::seen;
+use super::super::{MetricSeen, Present, Rest, Scene};
+use super::pace::{cooldown, is_disabled, pace, per_hour, rate_limit, window_barrier};
 use super::{Barrier, SetBy};
-use crate::api::behavior::FallbackBehavior;
-use crate::api::effective::ScheduleSpec;
+use crate::api::behavior::{FallbackBehavior, OnDrift};
+use crate::api::effective::{MetricIndex, ScheduleSpec};
 use crate::api::policy::Mode;
 use crate::model::decision::{Limitation, Why};
 use crate::model::memory::HoldDirection;
@@ -43,7 +44,7 @@ pub(in crate::decide::outlook) fn of_limitation(scene: &Scene<'_>, limitation: L
         Limitation::Min(replicas) => Barrier::Min { replicas, set_by: min_set_by(scene) },
         Limitation::Max(replicas) => Barrier::Max { replicas, set_by: max_set_by(scene) },
         Limitation::Ceiling(replicas) => Barrier::Max { replicas, set_by: SetBy::Target },
-        Limitation::Settling(until) => Barrier::Settling { until },
+        Limitation::Settling(until) => Barrier::Settling { until, restores: restores(scene) },
         Limitation::DriftHold(until) => Barrier::DriftHold { until },
         Limitation::DriftContested => Barrier::DriftContested,
         Limitation::Hold(until) => hold(scene, until),
@@ -65,14 +66,26 @@ pub(in crate::decide::outlook) fn barriers(scene: &Scene<'_>, way: Way, rest: Op
         return vec![whole];
     }
     let mut barriers = gate(scene, way);
+    if !scene.present.spec.horizontal {
+        barriers.extend(for_limits(scene, way));
+        return barriers;
+    }
     barriers.extend(others(scene));
     barriers.extend(opinions(scene, way, rest));
     barriers.extend(pace(scene, way));
     barriers
 }
 
+/// What forbids limits to move that way, the gate aside. How far each may go is said of each.
+fn for_limits(scene: &Scene<'_>, way: Way) -> Vec<Barrier> {
+    let lacks = way == Way::Down && shrinking(scene).lacking;
+    let missing = lacks.then(|| Barrier::MissingMetrics { metrics: lacking(scene) });
+    let disabled = is_disabled(scene, way).then_some(Barrier::Disabled { way });
+    missing.into_iter().chain(disabled).chain(cooldown(scene, way)).collect()
+}
+
 /// What ends every thought of another count.
-fn out_of_control(scene: &Scene<'_>) -> Option<Barrier> {
+pub(in crate::decide::outlook) fn out_of_control(scene: &Scene<'_>) -> Option<Barrier> {
     match &scene.present.decision.why {
         Why::TurnedOff => Some(Barrier::TurnedOff),
         Why::Unreadable(reason) => Some(Barrier::Unreadable { reason: *reason }),
@@ -133,7 +146,7 @@ fn others(scene: &Scene<'_>) -> Vec<Barrier> {
     }
     let settled = memory.drift.seen.map(|it| it.at.plus(spec.drift.settle)).filter(|at| *at > scene.now);
     if let Some(until) = settled.filter(|_| decision.drifted.is_some()) {
-        barriers.push(Barrier::Settling { until });
+        barriers.push(Barrier::Settling { until, restores: restores(scene) });
     }
     if let Some(until) = memory.drift.hold_until.filter(|until| *until > scene.now) {
         barriers.push(Barrier::DriftHold { until });
@@ -184,6 +197,13 @@ fn somebody_asks(scene: &Scene<'_>, way: Way) -> bool {
     rules || !spec.track.is_empty()
 }
 
+/// The count that docktor restores once a change by somebody else has settled.
+fn restores(scene: &Scene<'_>) -> Option<u32> {
+    let (drift, left) = (scene.present.spec.drift, scene.present.decision.drifted?.left);
+    let then = if scene.count < left { drift.decrease } else { drift.increase };
+    (then == OnDrift::Restore && left > 0).then_some(left)
+}
+
 fn hold(scene: &Scene<'_>, until: Timestamp) -> Barrier {
     let hold = scene.present.memory.hold.as_ref();
     Barrier::Hold {
@@ -210,10 +230,10 @@ pub(in crate::decide::outlook) fn shrinking(scene: &Scene<'_>) -> Shrinking {
 }
 
 /// Metrics whose lack forbids to shrink.
-fn lacking(scene: &Scene<'_>) -> Vec<String> {
-    let metrics = scene.present.spec.metrics.iter().zip(&scene.readings);
+fn lacking(scene: &Scene<'_>) -> Vec<MetricSeen> {
     let lacks = |it: &Reading| it.for_shrinking().is_none() && *it != Reading::NotApplicable;
-    metrics.filter(|(_, reading)| lacks(reading)).map(|(metric, _)| metric.name.to_string()).collect()
+    let metrics = scene.readings.iter().enumerate().filter(|(_, reading)| lacks(reading));
+    metrics.map(|(index, _)| seen(scene, MetricIndex(index), Way::Down)).collect()
 }
 
 pub(in crate::decide::outlook) fn max_set_by(scene: &Scene<'_>) -> SetBy {
