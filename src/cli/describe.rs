@@ -226,7 +226,7 @@ impl Page<'_> {
     fn allowed(&self, at: Option<Timestamp>) -> String {
         match at.filter(|it| *it > self.now) {
             Some(at) => format!("in {}", age(at.since(self.now))),
-            None => "now".to_owned(),
+            None => "over".to_owned(),
         }
     }
 }

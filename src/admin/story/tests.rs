@@ -139,6 +139,8 @@ fn limits_are_told_with_their_ranges_and_all_that_kept_them() {
             "so limits change: cpuQuota 200% -> 300%, because cpu.avg 90 > 75",
             "To raise limits",
             "this has to hold; then limits move by x1.5:",
+            "To lower limits",
+            "not now: nothing in the policy asks for it",
         ],
     );
     for word in ["2147483647", "asks for 2", "To grow", "scale up from"] {

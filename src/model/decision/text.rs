@@ -63,7 +63,9 @@ impl fmt::Display for Why {
             Self::Idle(after) => write!(f, "no work for {after}"),
             Self::BelowMin(min) => write!(f, "below the minimum of {min}"),
             Self::AboveMax(max) => write!(f, "above the maximum of {max}"),
-            Self::Drift { left } => write!(f, "somebody else changed the count from {left}"),
+            Self::Drift { left } => {
+                write!(f, "somebody else changed the count from {left}, which docktor restores")
+            }
             Self::LimitsOutside => f.write_str("limits are outside of their range"),
             Self::OutsideOfUse { kind, present, lower, upper } => {
                 let written = |value: f64| kind.written(value.round());

@@ -9,6 +9,7 @@ use super::{Barrier, SetBy};
 use crate::api::behavior::{FallbackBehavior, OnDrift};
 use crate::api::effective::{MetricIndex, ScheduleSpec};
 use crate::api::policy::Mode;
+use crate::api::resources::Recommend;
 use crate::model::decision::{Limitation, Why};
 use crate::model::memory::HoldDirection;
 use crate::units::Timestamp;
@@ -81,7 +82,18 @@ fn for_limits(scene: &Scene<'_>, way: Way) -> Vec<Barrier> {
     let lacks = way == Way::Down && shrinking(scene).lacking;
     let missing = lacks.then(|| Barrier::MissingMetrics { metrics: lacking(scene) });
     let disabled = is_disabled(scene, way).then_some(Barrier::Disabled { way });
-    missing.into_iter().chain(disabled).chain(cooldown(scene, way)).collect()
+    let nobody = nobody_steps(scene, way).then_some(Barrier::NobodyAsks);
+    nobody.into_iter().chain(missing).chain(disabled).chain(cooldown(scene, way)).collect()
+}
+
+/// Limits move by steps, and no rule takes one that way.
+fn nobody_steps(scene: &Scene<'_>, way: Way) -> bool {
+    let spec = scene.present.spec;
+    let rules = match way {
+        Way::Up => &spec.scale_up.rules,
+        Way::Down => &spec.scale_down.rules,
+    };
+    rules.is_empty() && spec.sizing.as_ref().is_some_and(|it| it.recommend == Recommend::Factor)
 }
 
 /// What ends every thought of another count.
