@@ -211,6 +211,18 @@ async fn evaluations_before_and_after_a_night_off_are_not_in_a_row() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_time_of_day_is_a_metric_like_others() {
+    let rush = "\n  metrics: {rush: {cron: {timezone: UTC, start: '2 6 * * *', end: '30 6 * * *'}}}";
+    let policy = POLICY.replace("metric: cpu.avg, op: \">\", value: 75", "metric: rush, op: \">\", value: 0");
+    let mut run = Loop::start(2, &policy.replace("\n  warmUp:", &format!("{rush}\n  warmUp:"))).await;
+    run.world.set_load(Some(100.0));
+    run.pass(seconds(90)).await;
+    assert_eq!(run.world.running(), 2, "before 06:02: {}", run.story());
+    run.pass(seconds(60)).await;
+    assert!(run.world.running() > 2, "after it: {}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_scale_down_that_a_kill_interrupted_is_finished() {
     let mut run = Loop::start(4, POLICY).await;
     run.world.set_stop_delay(seconds(30));

@@ -4,6 +4,9 @@
 use super::*;
 use crate::api::target::ComposeStrategy;
 
+/// Kinds of metric sources that need no observation.
+const COMPUTED: [&str; 2] = ["formula", "cron"];
+
 /// A part of a policy that this build does not do yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
@@ -33,7 +36,7 @@ pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     for (name, source) in &spec.sources {
         let kind = source.kind();
         found.when(
-            kind != "formula",
+            !COMPUTED.contains(&kind),
             &format!("spec.metrics.{name}.{kind}"),
             &format!("the metric source {kind}"),
         );
