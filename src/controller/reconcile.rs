@@ -138,8 +138,8 @@ impl Parts {
             }
         }
         let pass = Pass { spec: &bound.spec, snapshot: &snapshot, decision: &decision, evaluation, acted };
-        record::decided(self, policy, pass).await;
-        record::explained(self, policy, &bound.spec, &snapshot, &constraints, &decision);
+        let phase = record::decided(self, policy, pass).await;
+        record::explained(self, policy, phase, pass, &constraints);
         Some(self.next(policy, &decision, &constraints, now))
     }
 

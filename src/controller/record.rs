@@ -37,8 +37,8 @@ pub struct Pass<'a> {
     pub acted: bool,
 }
 
-/// A pass that decided.
-pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) {
+/// A pass that decided; gives how the policy fares.
+pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) -> Phase {
     let Pass { decision, evaluation, .. } = pass;
     let news = keep_decision(policy, decision);
     if parts.history.is_on() {
@@ -72,17 +72,12 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) {
         parts.metrics.evaluated(policy.key(), decision.at);
     }
     publish(parts, policy, status, findings, Some(decision), decision.at).await;
+    phase
 }
 
 /// What a person may ask about the decision, as it stands once it was carried out and recorded.
-pub fn explained(
-    parts: &Parts,
-    policy: &Policy,
-    spec: &Spec,
-    snapshot: &Snapshot,
-    constraints: &Constraints,
-    decision: &Decision,
-) {
+pub fn explained(parts: &Parts, policy: &Policy, phase: Phase, pass: Pass<'_>, constraints: &Constraints) {
+    let Pass { spec, snapshot, decision, .. } = pass;
     let present = Present {
         spec,
         memory: &policy.durable.memory,
@@ -91,7 +86,6 @@ pub fn explained(
         decision,
         next_evaluation: policy.next_evaluation,
     };
-    let phase = phase(policy, &findings(policy, decision));
     let last = last_decision(policy).filter(|it| it.action != Action::None).cloned();
     let explanation = Explanation::of(policy.key().as_str(), phase, &present, last);
     parts.admin.explain(policy.key(), Some(explanation));
