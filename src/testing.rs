@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::actuators::{Actuator, ActuatorError, Afterwards, Observed};
+use crate::actuators::{Actuator, ActuatorError, Afterwards, Observed, Resizing};
 use crate::clock::Clock;
 use crate::controller::observe::Usage;
 use crate::model::change::ChangeId;
@@ -270,6 +270,16 @@ impl Actuator for World {
                 }
             }
             inner.log.push(format!("retire: {}", replicas.len()));
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn resize<'a>(&'a self, resizing: &'a Resizing) -> BoxFuture<'a, Result<(), ActuatorError>> {
+        async move {
+            let mut inner = self.lock();
+            inner.reach()?;
+            inner.log.push(format!("resize: {}", resizing.replicas.len()));
             Ok(())
         }
         .boxed()

@@ -6,9 +6,13 @@
 #[cfg(feature = "docker")]
 pub mod compose;
 
+use std::collections::BTreeMap;
+
 use futures::future::BoxFuture;
 
 use crate::api::condition::Reason;
+use crate::api::limits::LimitKind;
+use crate::api::resources::Apply;
 use crate::model::change::ChangeId;
 use crate::model::key::PolicyKey;
 use crate::model::observation::{Replica, ReplicaId};
@@ -96,6 +100,35 @@ pub enum Afterwards {
     Keep,
 }
 
+/// Limits that replicas are to have from now on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resizing {
+    /// The limits of each replica. Kinds that are not named stay as they are.
+    pub replicas: BTreeMap<ReplicaId, Vec<NewLimit>>,
+    /// Live, or by a restart.
+    pub apply: Apply,
+    /// How long they last.
+    pub lasts: Lasts,
+}
+
+/// A limit that a replica is to have, in the unit of its kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NewLimit {
+    /// Which.
+    pub kind: LimitKind,
+    /// How much; `None` for no limit, a weight as if it had never been set.
+    pub value: Option<f64>,
+}
+
+/// How long limits last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasts {
+    /// Until the host boots again.
+    UntilReboot,
+    /// For good.
+    Forever,
+}
+
 /// What sees a scale target and changes its replicas. One value serves one target.
 pub trait Actuator: Send + Sync {
     /// Every replica as it is now. `retiring` are those that docktor is stopping, which makes them `Draining`.
@@ -119,6 +152,11 @@ pub trait Actuator: Send + Sync {
         replicas: &'a [ReplicaId],
         afterwards: Afterwards,
     ) -> BoxFuture<'a, Result<(), ActuatorError>>;
+
+    /// Gives each of these replicas its limits, all kinds of a replica in one step, and makes sure that they have them.
+    /// Memory is never taken below present use: then it is [`ActuatorError::Refused`], and nothing has changed. After
+    /// any other error, some may have their new limits and some not.
+    fn resize<'a>(&'a self, resizing: &'a Resizing) -> BoxFuture<'a, Result<(), ActuatorError>>;
 
     /// Removes what an interrupted change left behind: replicas marked by docktor that never started.
     /// Gives how many.

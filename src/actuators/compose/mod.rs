@@ -24,7 +24,9 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use self::survey::Seen;
-use super::{Actuator, ActuatorError, Afterwards, Observed};
+use super::{Actuator, ActuatorError, Afterwards, Observed, Resizing};
+use crate::actuators::Obstacle;
+use crate::api::condition::Reason;
 use crate::api::target::ComposeTarget;
 use crate::clients::docker::{Engine, EngineError};
 use crate::model::change::ChangeId;
@@ -117,6 +119,14 @@ impl Actuator for ComposeService {
         afterwards: Afterwards,
     ) -> BoxFuture<'a, Result<(), ActuatorError>> {
         Box::pin(self.retire_all(replicas, afterwards))
+    }
+
+    fn resize<'a>(&'a self, _: &'a Resizing) -> BoxFuture<'a, Result<(), ActuatorError>> {
+        let message = "limits of containers cannot be changed yet".to_owned();
+        Box::pin(std::future::ready(Err(ActuatorError::Refused(Obstacle {
+            reason: Reason::NotSupportedYet,
+            message,
+        }))))
     }
 
     fn sweep(&self) -> BoxFuture<'_, Result<u32, ActuatorError>> {
