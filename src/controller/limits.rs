@@ -11,6 +11,7 @@ use super::bind::{Binding, Bound};
 use super::reconcile::Parts;
 use super::state::Policy;
 use crate::actuators::{ActuatorError, Lasts, NewLimit, Obstacle, Resizing};
+use crate::api::behavior::OnFailure;
 use crate::api::condition::Reason;
 use crate::api::effective::SizingSpec;
 use crate::api::limits::LimitSet;
@@ -172,6 +173,9 @@ pub fn follow_up(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot: &S
     }
     let undoing = |it: &&Intent| it.limits.as_ref().is_some_and(|it| it.stage == LimitStage::Undoing);
     let Some(intent) = policy.durable.memory.intents.iter().find(undoing).cloned() else { return };
+    if bound.spec.safety.on_failure == OnFailure::Keep {
+        return policy.durable.memory.settle(&intent.id);
+    }
     if policy.running.iter().all(|it| it.change != intent.id) {
         undo(parts, policy, bound, &intent, now);
     }
