@@ -127,7 +127,6 @@ fn every_part_that_this_build_does_not_do_is_named() {
         ("order: ReplicasFirst", "spec.order"),
         ("drift: {limits: Adopt}", "spec.drift.limits"),
         ("metrics: {a: {push: {}}}", "spec.metrics.a.push"),
-        ("track: [{metric: memory.oomKills, target: 1}]", "spec"),
     ] {
         let found = unsupported(&spec(more));
         assert!(found.iter().any(|it| it.path == path), "{more}: {found:?}");
