@@ -17,9 +17,13 @@ use crate::api::status::Stage;
 use crate::model::decision::{Limitation, LimitsDrifted, Line, Note, Resize, Why};
 use crate::model::memory::{Memory, Purpose, SizingMemory};
 use crate::model::observation::{Observation, Snapshot};
+use crate::model::usage::Usage;
 use crate::strategies::sizing::factor::{self, Keeper, Room};
 use crate::strategies::sizing::recommender::{self, Estimate, Trigger};
 use crate::units::{Duration, Timestamp};
+
+/// The metric that tells a trace's kills for want of memory.
+const OOM_KILLS: &str = "memory.oomKills";
 
 /// Which limits there should be, before the gate.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +86,7 @@ pub fn size(spec: &Spec, sizing: &SizingSpec, memory: &mut Memory, seen: Seen<'_
     let used = capacity::usage(spec, snapshot, &present);
     match sizing.recommend {
         Recommend::Histogram if snapshot.evaluation => {
-            learn(memory.sizing.get_or_insert_default(), snapshot, &present, &used, now);
+            learn(memory.sizing.get_or_insert_default(), spec, snapshot, &present, &used, now);
         }
         Recommend::Histogram => {}
         Recommend::Factor => memory.sizing.iter_mut().for_each(|it| it.usage = None),
@@ -407,7 +411,14 @@ fn because(kind: LimitKind, present: f64, estimate: Estimate, trigger: Trigger) 
 }
 
 /// Adds present use to the history, and kills for want of memory.
-fn learn(memory: &mut SizingMemory, snapshot: &Snapshot, present: &LimitSet, used: &Use, now: Timestamp) {
+fn learn(
+    memory: &mut SizingMemory,
+    spec: &Spec,
+    snapshot: &Snapshot,
+    present: &LimitSet,
+    used: &Use,
+    now: Timestamp,
+) {
     let usage = memory.usage.get_or_insert_default();
     if let Some(percent) = used.cpu.known() {
         recommender::add_sample(&mut usage.cpu, percent / 100.0, now);
@@ -418,13 +429,27 @@ fn learn(memory: &mut SizingMemory, snapshot: &Snapshot, present: &LimitSet, use
     if let Some(count) = used.tasks.known() {
         recommender::add_peak(&mut usage.tasks, count, now);
     }
-    let Some(Observation::Value(kills)) = snapshot.metrics.get("memory.oomKills") else { return };
-    // A count that fell began anew. The first one is of a time that docktor did not see.
-    let more = usage.oom_kills.is_some_and(|before| *kills > before || (*kills < before && *kills > 0.0));
-    usage.oom_kills = Some(*kills);
-    if more {
+    if kills_since(usage, spec, snapshot, now) > 0.0 {
         let allowed = present.get(LimitKind::MemoryMax).or(present.get(LimitKind::MemoryHigh)).unwrap_or(0.0);
         recommender::add_oom(&mut usage.memory, allowed, now, now);
         usage.last_oom = Some(now);
     }
+}
+
+/// Kills for want of memory since this was last asked: of the replicas' samples, else as a trace tells it.
+fn kills_since(usage: &mut Usage, spec: &Spec, snapshot: &Snapshot, now: Timestamp) -> f64 {
+    let since = usage.learnt.replace(now);
+    let Some(Observation::Value(told)) = snapshot.metrics.get(OOM_KILLS) else {
+        usage.oom_kills = None;
+        let samples = snapshot.replicas.iter().flat_map(|it| &it.samples);
+        return samples
+            .filter(|it| since.is_none_or(|since| it.at > since))
+            .filter_map(|it| it.oom_kills)
+            .sum();
+    };
+    let before = usage.oom_kills.replace(*told).unwrap_or(0.0);
+    // Kills within the window. Windows that share half of it or more tell of the same kills, save for those by which
+    // the count rose.
+    let overlaps = since.is_some_and(|since| now.since(since).get() * 2 <= spec.window.get());
+    if overlaps { told - before } else { *told }
 }

@@ -145,12 +145,34 @@ pub struct Sample {
     pub io_read: Option<f64>,
     /// Bytes written to disks per second.
     pub io_write: Option<f64>,
-    /// Share of time, in percent, in which some task waited for CPU.
-    pub pressure_cpu: Option<f64>,
-    /// Share of time, in percent, in which some task waited for memory.
-    pub pressure_memory: Option<f64>,
-    /// Share of time, in percent, in which some task waited for disks.
-    pub pressure_io: Option<f64>,
+    /// How often the kernel killed for want of memory since the sample before.
+    pub oom_kills: Option<f64>,
+    /// Waiting for CPU.
+    pub pressure_cpu: Stalls,
+    /// Waiting for memory.
+    pub pressure_memory: Stalls,
+    /// Waiting for disks.
+    pub pressure_io: Stalls,
+}
+
+/// Time that tasks lost waiting for one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Stalls {
+    /// At least one task waited.
+    pub some: Waiting,
+    /// All tasks waited that had something to do.
+    pub full: Waiting,
+}
+
+/// A share of time in percent, over three spans of it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Waiting {
+    /// Since the sample before.
+    pub since: Option<f64>,
+    /// Over the last ten seconds, as the kernel weighs them.
+    pub avg10: Option<f64>,
+    /// Over the last minute, as the kernel weighs it.
+    pub avg60: Option<f64>,
 }
 
 /// Effective limits of one replica; `None` where there is none.
@@ -170,7 +192,7 @@ pub struct Limits {
     pub io_weight: Option<f64>,
     /// How many CPUs it may run on.
     pub allowed_cpus: Option<f64>,
-    /// What the host has; the denominator of utilization where there is no limit (a replica's CPU: one core).
+    /// What the host has; the denominator of utilization where there is no limit (a container's CPU: one core).
     pub host: HostCapacity,
 }
 

@@ -26,10 +26,6 @@ pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     found.when(!spec.notify.is_empty(), "spec.notify", "notifiers");
     found.when(spec.on_delete == OnDelete::Restore, "spec.onDelete", "onDelete: Restore");
     found.when(spec.priority != 0, "spec.priority", "a priority, for which only a HostBudget asks");
-    for metric in &spec.metrics {
-        let unmeasured = matches!(&metric.origin, Origin::Target(it) if it.resource == Resource::OomKills);
-        found.when(unmeasured, "spec", &format!("the metric {}", metric.name));
-    }
     for (name, source) in &spec.sources {
         let kind = source.kind();
         found.when(

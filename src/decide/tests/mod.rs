@@ -9,6 +9,7 @@ mod replicas;
 mod rules;
 mod sizing;
 mod trends;
+mod units;
 
 use std::sync::Arc;
 
