@@ -204,6 +204,7 @@ impl ComposeService {
         host: HostCapacity,
     ) -> Replica {
         Replica {
+            restarts: 0,
             id: ReplicaId::new(&container.id),
             name: container.name.clone(),
             number: container.number,
