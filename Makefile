@@ -61,7 +61,7 @@ check: fmt lint test doc deny generated ## all that a change must pass but the t
 
 .PHONY: test
 test: ## every test that needs no real component
-	cargo nextest run --locked $(FEATURES) -E 'not test(/^(components|systemd)::/)'
+	cargo nextest run --locked $(FEATURES) -E 'not test(/^components::/)'
 	cargo test --locked $(FEATURES) --doc --quiet
 
 .PHONY: test-components

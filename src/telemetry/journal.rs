@@ -38,7 +38,8 @@ pub(super) struct Journal {
     path: PathBuf,
 }
 
-/// The fields of an entry, with the names they have there.
+/// The fields of an entry, with the names they have there. `DOCKTOR_EVENT` is what the event says, one word as a rule,
+/// such as `ScaleUp`.
 #[derive(Default)]
 struct Fields(Vec<(String, String)>);
 
@@ -113,6 +114,12 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Journal {
 }
 
 impl Fields {
+    fn put(&mut self, field: &Field, value: String) {
+        // What an event says comes before its fields, of which one may be called `message` too.
+        let name = if self.0.is_empty() && field.name() == "message" { "event" } else { field.name() };
+        self.0.push((name_of(name), value));
+    }
+
     /// Takes what is not there yet: an event's own fields win over those of the spans around it.
     fn take_over(&mut self, others: &Self) {
         for (name, value) in &others.0 {
@@ -125,11 +132,11 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.push((name_of(field.name()), format!("{value:?}")));
+        self.put(field, format!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.push((name_of(field.name()), value.to_owned()));
+        self.put(field, value.to_owned());
     }
 }
 
@@ -141,9 +148,8 @@ fn text(fields: impl RecordFields) -> String {
     text
 }
 
-/// A field's name in the journal. What an event calls its message is one word, such as `ScaleUp`.
+/// A field's name in the journal.
 fn name_of(field: &str) -> String {
-    let field = if field == "message" { "event" } else { field };
     let letter = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_uppercase() } else { '_' };
     PREFIX.chars().chain(field.chars().map(letter)).take(LONGEST_NAME).collect()
 }
@@ -234,6 +240,13 @@ mod tests {
                 "SYSLOG_IDENTIFIER=docktor"
             ]
         );
+    }
+
+    #[test]
+    fn what_an_event_says_and_a_field_called_message_are_told_apart() {
+        let entries = entries(|| tracing::warn!(message = "no engine", "Degraded"));
+        assert_eq!(entries[0]["DOCKTOR_EVENT"], "Degraded");
+        assert_eq!(entries[0]["DOCKTOR_MESSAGE"], "no engine");
     }
 
     #[test]
