@@ -28,6 +28,7 @@ pub struct ServiceManager {
 }
 
 /// What it can be told.
+#[cfg_attr(not(feature = "systemd"), expect(dead_code, reason = "without the feature nobody listens"))]
 enum State<'a> {
     Ready,
     Alive,
