@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::ChangeId;
 use super::forecast::Forecast;
+use crate::api::limits::LimitKind;
 use crate::units::Timestamp;
 
 /// All that one pass saw.
@@ -81,6 +82,8 @@ pub struct Replica {
     pub created_at: Option<Timestamp>,
     /// When it was last started.
     pub started_at: Option<Timestamp>,
+    /// How often it was restarted after it had failed, as its engine counts.
+    pub restarts: u32,
     /// docktor's own change that made it, if one did.
     pub change: Option<ChangeId>,
     /// It runs another configuration or image than most of its siblings.
@@ -191,6 +194,38 @@ pub struct Limits {
     pub allowed_cpus: Option<f64>,
     /// What the host has; the denominator of utilization where there is no limit (a container's CPU: one core).
     pub host: HostCapacity,
+}
+
+impl Limits {
+    /// The limit of that kind, in its unit; `None` where there is none.
+    #[must_use]
+    pub fn of(&self, kind: LimitKind) -> Option<f64> {
+        let value = match kind {
+            LimitKind::CpuQuota => self.cpus.map(|cores| cores * 100.0),
+            LimitKind::MemoryMax => self.memory,
+            LimitKind::MemoryHigh => self.memory_high,
+            LimitKind::TasksMax => self.tasks,
+            LimitKind::CpuWeight => self.cpu_weight,
+            LimitKind::IoWeight => self.io_weight,
+            LimitKind::AllowedCpus => self.allowed_cpus,
+        };
+        value.filter(|it| it.is_finite() && *it >= 0.0)
+    }
+
+    /// What a replica may use: its limit, or the host's capacity where it has none. A weight that was never set is
+    /// unknown.
+    #[must_use]
+    pub fn effective(&self, kind: LimitKind) -> Option<f64> {
+        let of_host = match kind {
+            LimitKind::CpuQuota => self.host.cpus.map(|cores| cores * 100.0),
+            LimitKind::MemoryMax => self.host.memory,
+            LimitKind::MemoryHigh => self.of(LimitKind::MemoryMax).or(self.host.memory),
+            LimitKind::TasksMax => self.host.tasks,
+            LimitKind::AllowedCpus => self.host.cpus,
+            LimitKind::CpuWeight | LimitKind::IoWeight => None,
+        };
+        self.of(kind).or(of_host.filter(|it| it.is_finite() && *it >= 0.0))
+    }
 }
 
 /// What a host has.

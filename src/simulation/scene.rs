@@ -130,6 +130,7 @@ fn replica(spec: &Spec, it: &TracedReplica, number: u32, now: Timestamp) -> Repl
     };
     let started_at = age.map(|age| now.minus(age));
     Replica {
+        restarts: 0,
         id: ReplicaId::new(&it.name),
         name: it.name.clone(),
         number,

@@ -79,7 +79,7 @@ impl World {
         let decision = self.decide(snapshot, seconds);
         let resize = resize(&decision);
         if resize.changes() {
-            self.memory.record_resize(&resize.from, &resize.to, at(seconds));
+            self.memory.record_resize(&resize.from, &resize.to, Purpose::Recommendation, at(seconds));
         }
         resize.to
     }
@@ -244,7 +244,7 @@ fn without_replicas_present_limits_are_what_docktor_set_last_or_the_minimum() {
     let mut world = World::new(&format!("{LIMITS}{RULES}"));
     let decision = world.decide(&row(1, &[]), 0);
     assert_eq!(resize(&decision).from, set(r#"{"cpuQuota": "100%", "memoryMax": "8GiB", "tasksMax": 100}"#));
-    world.memory.record_resize(&started(), &started(), at(0));
+    world.memory.record_resize(&started(), &started(), Purpose::Recommendation, at(0));
     assert_eq!(resize(&world.decide(&row(1, &[]), 10)).from, started());
     assert!(world.decide(&row(0, &[]), 20).resize.is_none(), "nothing runs, so there is nothing to size");
 }
@@ -535,7 +535,7 @@ proptest! {
             }
             let _ = (decision.record(), decision.findings());
             if resize.changes() {
-                memory.record_resize(&resize.from, &resize.to, at(now));
+                memory.record_resize(&resize.from, &resize.to, Purpose::Recommendation, at(now));
             } else if decision.action != Action::None {
                 memory.record_change(decision.from, decision.desired, decision.purpose, at(now));
             }
