@@ -53,6 +53,8 @@ pub enum Wake {
     Folder,
     /// Look at this policy: an action of it ended.
     Policy(PolicyKey),
+    /// Look at this policy, and evaluate it now: its replicas are under pressure.
+    Pressure(PolicyKey),
     /// Look at the policies of this Compose service: the engine told of a change.
     Compose {
         /// The project.
@@ -91,6 +93,8 @@ struct Slot {
     waiting: Vec<Submission>,
     /// The folder has something newer than the state knows.
     stale: bool,
+    /// Its replicas are under pressure.
+    pressed: bool,
     /// It had its first pass.
     seen: bool,
 }
@@ -276,7 +280,7 @@ impl Controller {
             },
             None => {
                 let policy = Some(Box::new(Policy::load(entry, &self.parts)));
-                let slot = Slot { policy, waiting: Vec::new(), stale: false, seen: false };
+                let slot = Slot { policy, waiting: Vec::new(), stale: false, pressed: false, seen: false };
                 self.slots.insert(key.clone(), slot);
             }
         }
@@ -306,6 +310,7 @@ impl Controller {
                 slot.stale = true;
                 continue;
             };
+            policy.pressed |= std::mem::take(&mut slot.pressed);
             self.parts.metrics.workqueue_waited(late);
             let parts = Arc::clone(&self.parts);
             let task = self.passes.spawn(async move {
@@ -367,6 +372,12 @@ impl Controller {
         match wake {
             Wake::Folder => self.rescan_wanted = true,
             Wake::Policy(key) => self.queue.add(key.clone(), now, now),
+            Wake::Pressure(key) => {
+                if let Some(slot) = self.slots.get_mut(key) {
+                    slot.pressed = true;
+                    self.queue.add(key.clone(), now, now);
+                }
+            }
             Wake::Everything => {
                 for key in self.slots.keys() {
                     self.queue.add(key.clone(), now, now);
