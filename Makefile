@@ -13,7 +13,7 @@ TARGET := policy_and_trace
 WITH_ENGINE = settings=$$($(TESTBED)/docker-up) && eval "$$settings" && $(TESTBED)/images
 GENERATED := manifests examples/traces
 SCRIPTS := .ci/run tests/fuzz/run examples/web/demo examples/web/image docs/images/make \
-	$(addprefix $(TESTBED)/,setup docker-up docker-down engine images vm lib.sh services/up services/down services/lib.sh)
+	$(addprefix $(TESTBED)/,setup docker-up docker-down engine images vm systemd-tests lib.sh services/up services/down services/lib.sh)
 
 ##@ Use
 .PHONY: help
@@ -34,16 +34,20 @@ build: ## build docktor and docktorctl for release
 
 ##@ Prove
 .PHONY: check
-check: fmt lint test doc deny generated ## all that a change must pass but the component tests
+check: fmt lint test doc deny generated ## all that a change must pass but the tests on real components
 
 .PHONY: test
 test: ## every test that needs no real component
-	cargo nextest run --locked $(FEATURES) -E 'not test(/^components::/)'
+	cargo nextest run --locked $(FEATURES) -E 'not test(/^(components|systemd)::/)'
 	cargo test --locked $(FEATURES) --doc --quiet
 
 .PHONY: test-components
 test-components: ## tests on real components; brings them up, fails if it cannot
 	$(WITH_ENGINE) && cargo nextest run --locked $(FEATURES) -E 'test(/^components::/)'
+
+.PHONY: test-systemd
+test-systemd: ## tests on a real systemd, in the testbed's VM; brings it up, fails if it cannot
+	$(TESTBED)/systemd-tests --locked $(FEATURES)
 
 .PHONY: bench
 bench: ## measure what docktor costs and how fast it is

@@ -29,12 +29,13 @@ mirror() {
 apt_updated=
 apt_update() {
   [ -z "$apt_updated" ] || return 0
-  [ "$(id -u)" != 0 ] || apt-get -qq update
+  # The lists have a lock that apt-get does not wait for.
+  [ "$(id -u)" != 0 ] || (flock 8 && apt-get -qq update) 8>"$RUN/apt.lock"
   apt_updated=1
 }
 
 # Services that a package brings must not start by themselves: while apt runs, a policy says no.
-install() {
+install_packages() {
   [ "$(id -u)" = 0 ] || die "as root: apt-get install $*"
   local policy=/usr/sbin/policy-rc.d made='' log=$RUN/apt.log failed=''
   if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' >$policy; chmod +x $policy; made=1; fi
@@ -51,7 +52,7 @@ need() {
   [ ${#missing[@]} != 0 ] || return 0
   say "installing ${missing[*]}"
   apt_update
-  install "${missing[@]}"
+  install_packages "${missing[@]}"
 }
 
 # suite_apt SUITE...: fills APT with the options for an apt that sees just those
@@ -66,7 +67,7 @@ suite_apt() {
   APT=(-qq -o "Dir::Etc::sourcelist=$dir/sources.list" -o Dir::Etc::sourceparts=/dev/null
        -o "Dir::State::lists=$dir/lists" -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache="
        -o APT::Sandbox::User=root)
-  apt-get "${APT[@]}" update
+  (flock 8 && apt-get "${APT[@]}" update) 8>"$RUN/apt.lock"
 }
 
 # unpack SUITE DIR PACKAGE...: the packages' files into DIR, nothing installed.
