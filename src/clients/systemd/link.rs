@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::net::UnixStream;
 use tokio::sync::broadcast;
 use tokio_util::task::AbortOnDropHandle;
 use zbus::message::Type;
@@ -13,7 +12,7 @@ use zbus::{Connection, MatchRule, MessageStream, connection};
 use super::address::Address;
 use super::proxy::{ManagerProxy, PropertiesProxy};
 use super::signal::Signal;
-use super::{SystemdError, path};
+use super::{SystemdError, path, private};
 
 /// Longest wait for a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -44,8 +43,8 @@ impl Link {
     async fn open_in_time(address: &Address) -> zbus::Result<Self> {
         let connection = match address {
             Address::Private(socket) => {
-                let stream = UnixStream::connect(socket).await.map_err(zbus::Error::from)?;
-                connection::Builder::unix_stream(stream).p2p().build().await?
+                let stream = private::connect(socket).await?;
+                connection::Builder::socket(stream).p2p().build().await?
             }
             Address::SystemBus => connection::Builder::system()?.build().await?,
             Address::Bus(address) => connection::Builder::address(address.as_str())?.build().await?,

@@ -5,6 +5,7 @@ mod address;
 mod error;
 mod link;
 mod path;
+mod private;
 mod properties;
 mod proxy;
 mod signal;
