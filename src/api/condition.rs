@@ -116,11 +116,13 @@ pub enum Reason {
     // Drifted
     NoDrift,
     ReplicasChanged,
+    LimitsChanged,
     DriftContested,
     // Reconciling
     Starting,
     Verifying,
     Draining,
+    RollingBack,
 }
 
 /// One condition.

@@ -8,6 +8,7 @@ pub mod act;
 pub mod backoff;
 pub mod bind;
 pub mod forecast;
+pub mod limits;
 pub mod observe;
 pub mod queue;
 pub mod reconcile;

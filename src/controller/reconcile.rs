@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::act;
 use super::bind::{Actuators, Binding, Bound};
 use super::forecast::Forecasts;
+use super::limits;
 use super::observe::{self, Usage};
 use super::record::{self, Pass};
 use super::state::{Durable, Policy};
@@ -108,6 +109,7 @@ impl Parts {
                 }
                 act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
+                limits::follow_up(self, policy, &bound, &snapshot, now);
                 (snapshot, self.constraints(policy, seen, bound.spec.bounds.max(), now))
             }
             Err(error) => {
@@ -132,7 +134,7 @@ impl Parts {
         }
         let mut acted = false;
         if decision.wants_action() && policy.recovered {
-            match act::begin(self, policy, &bound, &decision, now).await {
+            match act::begin(self, policy, &bound, &decision, &snapshot, now).await {
                 Ok(()) => acted = decision.act && decision.action != Action::None,
                 Err(obstacle) => policy.obstacle = Some(obstacle),
             }
@@ -151,7 +153,7 @@ impl Parts {
         if policy.running.is_empty() && policy.retry_at.is_none_or(|at| at <= now) {
             policy.obstacle = None;
         }
-        if self.stop.look().forbids_action() || policy.mode() != Mode::Auto {
+        if self.stop.look().forbids_action() || !matches!(policy.mode(), Mode::Auto | Mode::Approve) {
             return;
         }
         if !policy.recovered {
@@ -218,7 +220,8 @@ impl Parts {
         }
         let retry = policy.retry_at.filter(|at| *at > now);
         let look = act::next_look(policy, now);
-        [decision.recheck_at, retry, look].into_iter().flatten().fold(evaluation, Timestamp::min)
+        let verified = limits::next_look(policy).filter(|at| *at > now);
+        [decision.recheck_at, retry, look, verified].into_iter().flatten().fold(evaluation, Timestamp::min)
     }
 
     /// Makes what is remembered of a policy durable, then shows `status` in its sidecar, where one is given.

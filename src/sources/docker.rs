@@ -22,6 +22,9 @@ const MAX_CONCURRENT_QUESTIONS: usize = 8;
 /// The kernel's period of a CPU quota, in microseconds, where none is given.
 const DEFAULT_CPU_PERIOD: f64 = 100_000.0;
 
+/// A memory limit that limits nothing, an EiB: the engine has no other way to lift one.
+const BOUNDLESS_MEMORY: f64 = (1_u64 << 60) as f64;
+
 /// What measures containers.
 pub struct Containers {
     clock: Clock,
@@ -163,7 +166,7 @@ fn limits(config: &Value, host: HostCapacity) -> Limits {
     let quota = || Some(positive("CpuQuota")? / positive("CpuPeriod").unwrap_or(DEFAULT_CPU_PERIOD));
     Limits {
         cpus: positive("NanoCpus").map(|nanos| nanos / 1e9).or_else(quota),
-        memory: positive("Memory"),
+        memory: positive("Memory").filter(|it| *it < BOUNDLESS_MEMORY),
         tasks: positive("PidsLimit"),
         host,
         ..Limits::default()

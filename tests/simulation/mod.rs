@@ -4,6 +4,7 @@ mod agreement;
 mod explain;
 mod forecast;
 mod harness;
+mod limits;
 #[cfg(feature = "history")]
 mod past;
 

@@ -19,7 +19,7 @@ pub use self::gauge::CgroupGauge;
 
 use self::file::{Reader, Source};
 use self::locate::{Controller, Folder, Folders, Owner, Version};
-use super::reading::{Pressure, Reading, Traffic};
+use super::reading::{Pressure, Reading, Stalled, Traffic};
 use crate::clock::Clock;
 use crate::model::observation::{HostCapacity, Limits};
 
@@ -70,9 +70,9 @@ pub struct Cgroup {
     tasks: Option<Source<u64>>,
     io: Option<Source<Traffic>>,
     network: Option<Source<Traffic>>,
-    pressure_cpu: Option<Source<Duration>>,
-    pressure_memory: Option<Source<Duration>>,
-    pressure_io: Option<Source<Duration>>,
+    pressure_cpu: Option<Source<Stalled>>,
+    pressure_memory: Option<Source<Stalled>>,
+    pressure_io: Option<Source<Stalled>>,
     cpu_quota: Option<Source<f64>>,
     cpu_period: Option<Source<f64>>,
     memory_limit: Option<Source<u64>>,
@@ -144,7 +144,7 @@ impl Cgroup {
             Some(folder) => (folder.source("cpu.max", parse::cpu_max), None),
             None => (None, None),
         };
-        let pressure = |name| folders.unified().and_then(|it| it.source(name, parse::pressure_some));
+        let pressure = |name| folders.unified().and_then(|it| it.source(name, parse::pressure));
         Some(Self {
             clock,
             inode: std::fs::metadata(&cpu_folder.path).ok()?.ino(),
@@ -224,6 +224,7 @@ impl Cgroup {
             tasks: read.optional(&self.tasks),
             network: read.optional(&self.network),
             io: read.optional(&self.io),
+            oom_kills: read.optional(&self.oom_kills),
             pressure: Pressure {
                 cpu: read.optional(&self.pressure_cpu),
                 memory: read.optional(&self.pressure_memory),
@@ -231,12 +232,6 @@ impl Cgroup {
             },
             limits: self.limits(&mut read),
         })
-    }
-
-    /// How often the kernel has killed a process of it for want of memory.
-    #[must_use]
-    pub fn oom_kills(&self) -> Option<u64> {
-        Reader::default().optional(&self.oom_kills)
     }
 
     /// Read with every sample, as `docker update` and systemd change them at any time.
