@@ -21,7 +21,6 @@ pub struct Unsupported {
 pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     let mut found = Found(Vec::new());
     target(spec, &mut found);
-    found.when(spec.mode == Mode::Approve, "spec.mode", "mode Approve");
     found.when(spec.sizing.is_some(), "spec.resources", "vertical scaling");
     found.when(spec.order.is_some(), "spec.order", "vertical scaling");
     found.when(spec.drain.is_some(), "spec.scaleIn.drain", "draining");
