@@ -90,7 +90,7 @@ async fn an_approval_is_of_no_use_to_another_change_nor_after_its_time() {
     // Before the next pass, somebody else adds a replica, so that the change would be another one.
     run.world.scale_from_outside(3);
     run.pass(seconds(60)).await;
-    let next = waiting(&run).expect("another change waits");
+    let next = waiting(&run).unwrap_or_else(|| panic!("{}", run.story()));
     assert_eq!(next.plan.to_string(), "3 -> 5 replicas", "{}", run.story());
     assert_eq!(run.world.running(), 3, "{}", run.story());
     run.pass(seconds(600)).await;
