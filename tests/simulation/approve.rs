@@ -86,13 +86,17 @@ async fn what_is_wanted_no_more_is_withdrawn_and_cannot_be_approved() {
 #[tokio::test(start_paused = true)]
 async fn an_approval_is_of_no_use_to_another_change_nor_after_its_time() {
     let (mut run, proposal) = asking().await;
+    // STOP keeps docktor from using it at once; meanwhile somebody else adds a replica, so the change is another one.
+    run.write("STOP", "");
     run.answer(&proposal.id, Verdict::Approve).await.expect("approved");
-    // Before the next pass, somebody else adds a replica, so that the change would be another one.
+    run.pass(seconds(10)).await;
     run.world.scale_from_outside(3);
+    run.remove("STOP");
     run.pass(seconds(60)).await;
     let next = waiting(&run).unwrap_or_else(|| panic!("{}", run.story()));
     assert_eq!(next.plan.to_string(), "3 -> 5 replicas", "{}", run.story());
     assert_eq!(run.world.running(), 3, "{}", run.story());
+    assert!(run.views()[0].approval.is_some(), "it is good still for what was approved");
     run.pass(seconds(600)).await;
     assert_eq!(run.views()[0].approval, None);
     run.world.scale_from_outside(2);

@@ -100,9 +100,7 @@ fn headline(it: &Explanation) -> String {
         return format!("{policy}: would {outcome} (mode {}).", word(&it.outlook.mode));
     }
     match &it.proposal {
-        Some(proposal) => {
-            format!("{policy}: {outcome}, until {} is approved: {}.", proposal.id, proposal.plan)
-        }
+        Some(Proposal { id, plan, .. }) => format!("{policy}: {outcome}; {id} waits for approval: {plan}."),
         None => format!("{policy}: {outcome}."),
     }
 }
@@ -111,7 +109,7 @@ fn waits(tell: &Teller<'_>, it: &Explanation) -> Vec<String> {
     let Some(Proposal { id, plan, reason, since, until }) = &it.proposal else { return Vec::new() };
     vec![
         format!("{id}: {plan}, because {reason}"),
-        format!("asked {}; it ends at {}", tell.past(*since), tell.time(*until)),
+        format!("asked {}; can be answered until {}", tell.past(*since), tell.time(*until)),
         format!(
             "`docktorctl approve {id}` lets it be made once, `docktorctl reject {id}` forbids it for {REJECTION_LASTS}"
         ),
