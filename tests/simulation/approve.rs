@@ -63,7 +63,7 @@ async fn an_approved_change_is_made_once_and_the_next_one_is_asked_again() {
     assert_ne!(next.id, proposal.id);
     let decisions = run.views()[0].decisions.clone();
     let acted: Vec<_> = decisions.iter().filter_map(|it| it.approval.clone()).collect();
-    assert_eq!(acted, [proposal.id.clone()]);
+    assert_eq!(acted, std::slice::from_ref(&proposal.id));
     let gate =
         decisions.iter().find(|it| it.approval.is_some()).and_then(|it| it.trail.last()).expect("a gate");
     assert_eq!(gate.message, format!("approved by test ({})", proposal.id));
