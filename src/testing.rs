@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::actuators::{Actuator, ActuatorError, Afterwards, Observed, Resizing};
+use crate::actuators::{Actuator, ActuatorError, Afterwards, NewLimit, Observed, Obstacle, Resizing};
+use crate::api::condition::Reason;
+use crate::api::limits::LimitKind;
 use crate::clock::Clock;
 use crate::controller::observe::Usage;
 use crate::model::change::ChangeId;
 use crate::model::key::PolicyKey;
-use crate::model::observation::{Health, Limits, Replica, ReplicaId, ReplicaPhase, Sample};
+use crate::model::observation::{Health, HostCapacity, Limits, Replica, ReplicaId, ReplicaPhase, Sample};
 use crate::units::{Duration, Timestamp};
 
 /// A workload in memory, on the clock's time.
@@ -29,6 +31,9 @@ struct Inner {
     reachable: bool,
     refuse_starts: u32,
     unhealthy: bool,
+    host: HostCapacity,
+    memory: Option<f64>,
+    on_resize: OnResize,
     log: Vec<String>,
     trace: Vec<(Timestamp, String)>,
 }
@@ -41,7 +46,28 @@ struct Instance {
     change: Option<ChangeId>,
     phase: ReplicaPhase,
     unhealthy: bool,
+    restarts: u32,
+    limits: Limits,
 }
+
+/// What happens when limits are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnResize {
+    /// They are set.
+    Obey,
+    /// Nothing is changed, and an error given: as if in use.
+    Refuse,
+    /// They are set in part, and an error is given.
+    Break,
+    /// They are set, and the replica dies of it.
+    Die,
+    /// They are set, and the replica dies of it and is restarted.
+    DieAndRestart,
+    /// The call never returns.
+    Hang,
+}
+
+const GIB: f64 = 1_073_741_824.0;
 
 impl World {
     /// `replicas` replicas that have run for an hour, without load.
@@ -56,6 +82,9 @@ impl World {
             reachable: true,
             refuse_starts: 0,
             unhealthy: false,
+            host: HostCapacity { cpus: Some(16.0), memory: Some(GIB * 64.0), tasks: Some(32_768.0) },
+            memory: None,
+            on_resize: OnResize::Obey,
             log: Vec::new(),
             trace: Vec::new(),
         };
@@ -95,6 +124,34 @@ impl World {
     /// Whether replicas that are made from now on turn unhealthy once they ran for their start delay.
     pub fn make_unhealthy(&self, unhealthy: bool) {
         self.lock().unhealthy = unhealthy;
+    }
+
+    /// What each replica uses of memory, in bytes.
+    pub fn set_memory(&self, memory: Option<f64>) {
+        self.lock().memory = memory;
+    }
+
+    /// What happens from now on when limits are set.
+    pub fn on_resize(&self, happens: OnResize) {
+        self.lock().on_resize = happens;
+    }
+
+    /// Every replica fails, and is restarted at once.
+    pub fn crash(&self) {
+        self.lock().replicas.iter_mut().for_each(|it| it.restarts += 1);
+    }
+
+    /// Another hand sets a limit of every replica.
+    pub fn set_limit_from_outside(&self, kind: LimitKind, value: Option<f64>) {
+        let mut inner = self.lock();
+        inner.replicas.iter_mut().for_each(|it| it.set_limit(NewLimit { kind, value }));
+        inner.log.push(format!("outside: {kind}"));
+    }
+
+    /// A limit of the first replica.
+    #[must_use]
+    pub fn limit(&self, kind: LimitKind) -> Option<f64> {
+        self.lock().replicas.first()?.limits.of(kind)
     }
 
     /// Another hand brings the workload to `replicas`.
@@ -154,6 +211,11 @@ impl Inner {
             change,
             phase,
             unhealthy,
+            restarts: 0,
+            limits: Limits {
+                host: self.host,
+                ..self.replicas.first().map(|it| it.limits).unwrap_or_default()
+            },
         });
         id
     }
@@ -180,6 +242,20 @@ impl Inner {
         Some(self.load? / running().count() as f64)
     }
 
+    /// Sets at most so many limits of each replica.
+    fn resize(&mut self, resizing: &Resizing, most: usize) {
+        let mut told = Vec::new();
+        for instance in &mut self.replicas {
+            let limits = resizing.replicas.get(&instance.id).into_iter().flatten().take(most);
+            for limit in limits {
+                instance.set_limit(*limit);
+                let value = limit.value.map_or_else(|| "none".to_owned(), |it| limit.kind.written(it));
+                told.push(format!("{} {value}", limit.kind));
+            }
+        }
+        self.log.push(format!("resize: {}", told.join(", ")));
+    }
+
     fn reach(&self) -> Result<(), ActuatorError> {
         if self.reachable {
             return Ok(());
@@ -198,6 +274,7 @@ impl Instance {
         };
         let draining = retiring.contains(&self.id) && self.phase == ReplicaPhase::Running;
         Replica {
+            restarts: self.restarts,
             id: self.id.clone(),
             name: self.id.to_string(),
             number: self.number,
@@ -208,7 +285,7 @@ impl Instance {
             change: self.change.clone(),
             outdated: false,
             samples: Vec::new(),
-            limits: Limits::default(),
+            limits: self.limits,
         }
     }
 }
@@ -277,9 +354,38 @@ impl Actuator for World {
 
     fn resize<'a>(&'a self, resizing: &'a Resizing) -> BoxFuture<'a, Result<(), ActuatorError>> {
         async move {
+            if self.lock().on_resize == OnResize::Hang {
+                self.lock().resize(resizing, usize::MAX);
+                std::future::pending::<()>().await;
+            }
             let mut inner = self.lock();
             inner.reach()?;
-            inner.log.push(format!("resize: {}", resizing.replicas.len()));
+            match inner.on_resize {
+                OnResize::Obey | OnResize::Hang => inner.resize(resizing, usize::MAX),
+                OnResize::Refuse => {
+                    let (reason, message) = (Reason::LimitInUse, "memory is in use".to_owned());
+                    return Err(ActuatorError::Refused(Obstacle { reason, message }));
+                }
+                OnResize::Break => {
+                    inner.resize(resizing, 1);
+                    inner.on_resize = OnResize::Obey;
+                    let source = std::io::Error::other("the manager refused the value");
+                    return Err(ActuatorError::Failed {
+                        action: "set limits".to_owned(),
+                        source: source.into(),
+                    });
+                }
+                OnResize::Die => {
+                    inner.resize(resizing, usize::MAX);
+                    inner.on_resize = OnResize::Obey;
+                    inner.replicas.iter_mut().for_each(|it| it.phase = ReplicaPhase::Failed);
+                }
+                OnResize::DieAndRestart => {
+                    inner.resize(resizing, usize::MAX);
+                    inner.on_resize = OnResize::Obey;
+                    inner.replicas.iter_mut().for_each(|it| it.restarts += 1);
+                }
+            }
             Ok(())
         }
         .boxed()
@@ -291,6 +397,20 @@ impl Actuator for World {
 }
 
 impl Instance {
+    fn set_limit(&mut self, limit: NewLimit) {
+        let field = match limit.kind {
+            LimitKind::CpuQuota => &mut self.limits.cpus,
+            LimitKind::MemoryMax => &mut self.limits.memory,
+            LimitKind::MemoryHigh => &mut self.limits.memory_high,
+            LimitKind::TasksMax => &mut self.limits.tasks,
+            LimitKind::CpuWeight => &mut self.limits.cpu_weight,
+            LimitKind::IoWeight => &mut self.limits.io_weight,
+            LimitKind::AllowedCpus => &mut self.limits.allowed_cpus,
+        };
+        let cores = if limit.kind == LimitKind::CpuQuota { 100.0 } else { 1.0 };
+        *field = limit.value.map(|it| it / cores);
+    }
+
     fn stop(&mut self) {
         self.phase = ReplicaPhase::Stopped;
     }
@@ -302,8 +422,9 @@ impl Usage for World {
     fn forget(&self, _: &PolicyKey) {}
 
     fn window(&self, replica: &ReplicaId, _: Timestamp, to: Timestamp) -> Vec<Sample> {
-        let share = self.lock().share(replica);
-        share.into_iter().map(|cpu| Sample { at: to, cpu: Some(cpu), ..Sample::default() }).collect()
+        let inner = self.lock();
+        let (share, memory) = (inner.share(replica), inner.memory);
+        share.into_iter().map(|cpu| Sample { at: to, cpu: Some(cpu), memory, ..Sample::default() }).collect()
     }
 
     fn limits(&self, _: &ReplicaId) -> Option<Limits> {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use futures::future::BoxFuture;
 
 use crate::api::condition::Reason;
-use crate::api::limits::LimitKind;
+pub use crate::api::limits::NewLimit;
 use crate::api::resources::Apply;
 use crate::model::change::ChangeId;
 use crate::model::key::PolicyKey;
@@ -109,15 +109,6 @@ pub struct Resizing {
     pub apply: Apply,
     /// How long they last.
     pub lasts: Lasts,
-}
-
-/// A limit that a replica is to have, in the unit of its kind.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NewLimit {
-    /// Which.
-    pub kind: LimitKind,
-    /// How much; `None` for no limit, a weight as if it had never been set.
-    pub value: Option<f64>,
 }
 
 /// How long limits last.

@@ -112,11 +112,13 @@ pub enum Reason {
     // Drifted
     NoDrift,
     ReplicasChanged,
+    LimitsChanged,
     DriftContested,
     // Reconciling
     Starting,
     Verifying,
     Draining,
+    RollingBack,
 }
 
 /// One condition.

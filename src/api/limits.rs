@@ -13,7 +13,8 @@ use crate::units::{Bytes, Percent, UnitError};
 const MIB: f64 = 1_048_576.0;
 
 /// What is limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum LimitKind {
     /// CPU time, in percent of one core.
     CpuQuota,
@@ -28,8 +29,21 @@ pub enum LimitKind {
     /// Share of the disks under contention.
     IoWeight,
     /// How many CPUs it may run on.
+    #[serde(rename = "allowedCPUs")]
     AllowedCpus,
 }
+
+/// A limit that a replica is to have, in the unit of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct NewLimit {
+    /// Which.
+    pub kind: LimitKind,
+    /// How much; `None` for no limit, a weight as if it had never been set.
+    pub value: Option<f64>,
+}
+
+// Only finite values are written, so that equality is reflexive.
+impl Eq for NewLimit {}
 
 /// What is used of the host, as far as a limit stands in its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -45,6 +45,9 @@ pub struct Status {
     /// Counts; absent until the target was seen once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<ReplicaCounts>,
+    /// Limits of each replica; only of a policy that moves them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitLevels>,
     /// Present values; a missing one is left out.
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
@@ -112,6 +115,16 @@ pub struct ReplicaCounts {
     pub min: u32,
     /// Most, as schedules now have it.
     pub max: u32,
+}
+
+/// Limits of each replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitLevels {
+    /// As they are.
+    pub current: LimitSet,
+    /// What docktor wants.
+    pub desired: LimitSet,
 }
 
 /// When cooldowns end; absent where none runs.

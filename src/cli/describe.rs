@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::explain::{clock_time, decisions, table};
 use super::origin::Origin;
 use super::output::{Format, Output, Table, age, number, unsupported, yaml};
-use super::policies::replicas;
+use super::policies::{limits, replicas};
 use crate::admin::view::{Answer, PolicyView, Proposal, word};
 use crate::api::status::TrailLine;
 use crate::clock::Clock;
@@ -111,6 +111,9 @@ impl Page<'_> {
             )
         });
         self.pair("Replicas", counts.as_deref().unwrap_or("<unknown>"))?;
+        if let Some(it) = status.limits {
+            self.pair("Limits", &limits(it))?;
+        }
         let last = status.last_scale_time.map(|it| self.moment(it));
         self.pair("Last scale", last.as_deref().unwrap_or("<never>"))?;
         let next = status.next_allowed.unwrap_or_default();

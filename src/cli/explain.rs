@@ -6,7 +6,7 @@ use super::exit::{Exit, Failure};
 use super::offline;
 use super::origin::Origin;
 use super::output::{Format, Output, Table, age, unsupported};
-use crate::admin::story::{self, Reader, outcome, trail_line};
+use crate::admin::story::{self, Reader, outcome, resized, trail_line};
 use crate::admin::view::{DecisionView, List, PolicyView, word};
 use crate::api::condition::ConditionStatus;
 use crate::api::status::Phase;
@@ -93,7 +93,10 @@ pub fn table(decisions: &[DecisionView]) -> Vec<String> {
             clock_time(it.time),
             policy.clone(),
             word(&it.action),
-            format!("{}→{}", it.from, it.to),
+            match resized(it) {
+                Some(limits) => limits,
+                None => format!("{}→{}", it.from, it.to),
+            },
             format!("{}{limit}", it.reason),
         ]
     }))

@@ -199,6 +199,7 @@ fn metadata(
 /// What is known of a policy that no controller has reported on.
 fn unknown(source: SourceRef) -> Status {
     Status {
+        limits: None,
         observed_generation: 0,
         source,
         phase: Phase::Unknown,

@@ -4,7 +4,7 @@ use super::output::{age, age_since, number};
 use crate::admin::view::{PolicyView, Signal, word};
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
 use crate::api::policy::PolicySpec;
-use crate::api::status::ReplicaCounts;
+use crate::api::status::{LimitLevels, ReplicaCounts};
 use crate::units::Timestamp;
 
 /// Metrics that a row of the narrow table shows; how many more there are is told.
@@ -24,7 +24,7 @@ pub enum Width {
 pub fn header(width: Width) -> Vec<&'static str> {
     let mut header = vec!["NAME", "TARGET", "MODE", "PHASE", "REPLICAS", "MIN", "MAX", "METRICS", "AGE"];
     if width == Width::Wide {
-        header.extend(["READY", "LAST SCALE", "REASON", "MESSAGE"]);
+        header.extend(["READY", "LIMITS", "LAST SCALE", "REASON", "MESSAGE"]);
     }
     header
 }
@@ -51,6 +51,7 @@ pub fn row(view: &PolicyView, width: Width, now: Timestamp) -> Vec<String> {
         let told = telling(&view.status.conditions);
         row.extend([
             counts.map_or_else(|| "-".to_owned(), |it| it.ready.to_string()),
+            view.status.limits.map_or_else(|| "-".to_owned(), limits),
             view.status.last_scale_time.map_or_else(|| "<never>".to_owned(), |it| age(now.since(it))),
             told.map_or_else(|| "-".to_owned(), |it| word(&it.reason)),
             told.map_or_else(|| "-".to_owned(), |it| it.message.clone()),
@@ -64,6 +65,18 @@ pub fn row(view: &PolicyView, width: Width, now: Timestamp) -> Vec<String> {
 pub fn replicas(counts: ReplicaCounts) -> String {
     let ReplicaCounts { current, desired, .. } = counts;
     if current == desired { current.to_string() } else { format!("{current}/{desired}") }
+}
+
+/// `cpuQuota 200%, tasksMax 250`, or `cpuQuota 200%->300%` while docktor wants other ones.
+#[must_use]
+pub fn limits(LimitLevels { current, desired }: LimitLevels) -> String {
+    let each = current.iter().map(|(kind, from)| match desired.get(kind) {
+        Some(to) if to.total_cmp(&from).is_ne() => {
+            format!("{kind} {}->{}", kind.written(from), kind.written(to))
+        }
+        _ => format!("{kind} {}", kind.written(from)),
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// `cpu.avg 89.3/75`.

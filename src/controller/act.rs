@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use super::Wake;
 use super::backoff;
 use super::bind::Bound;
+use super::limits;
 use super::reconcile::Parts;
 use super::state::Policy;
 use crate::actuators::{Actuator, ActuatorError, Afterwards, Obstacle};
@@ -20,7 +21,7 @@ use crate::model::decision::Decision;
 use crate::model::memory::{Memory, Trust};
 use crate::model::observation::{Replica, ReplicaId, ReplicaPhase, Snapshot};
 use crate::telemetry::chain;
-use crate::telemetry::event::Event;
+use crate::telemetry::event::{Event, Level, Moved, Undone};
 use crate::units::{Duration, Timestamp};
 
 /// What a former process left open is taken up only when the target has not changed for this long.
@@ -30,45 +31,54 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 
 /// An action that runs, or ended and was not collected yet.
 pub struct Running {
-    change: ChangeId,
-    kind: Kind,
-    started: Timestamp,
+    pub(super) change: ChangeId,
+    pub(super) kind: Kind,
+    pub(super) started: Timestamp,
     /// Cooldowns as they were before it, as a failed action starts none.
-    before: Marks,
+    pub(super) before: Marks,
     outcome: oneshot::Receiver<Result<(), ActuatorError>>,
     abort: AbortHandle,
 }
 
 /// What an action does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// Makes replicas.
     Grow,
     /// Stops replicas.
     Retire,
     /// Removes new replicas that failed.
     Rollback,
+    /// Sets limits.
+    Resize,
+    /// Brings limits back.
+    Undo,
 }
 
 /// What a change sets in motion, to be taken back when it fails.
 #[derive(Debug, Clone, Copy)]
-struct Marks {
+pub(super) struct Marks {
     last_up: Option<Timestamp>,
     last_action: Option<Timestamp>,
 }
 
 impl Marks {
-    fn of(memory: &Memory) -> Self {
+    pub(super) fn of(memory: &Memory) -> Self {
         Self { last_up: memory.last_up, last_action: memory.last_action }
+    }
+
+    pub(super) fn restore(self, memory: &mut Memory) {
+        memory.last_up = self.last_up;
+        memory.last_action = self.last_action;
     }
 }
 
 /// A change whose intent is on disk, about to be carried out.
-struct Intended<'a> {
-    intent: &'a Intent,
+pub(super) struct Intended<'a> {
+    pub(super) intent: &'a Intent,
     /// Cooldowns as they were before it.
-    before: Marks,
-    at: Timestamp,
+    pub(super) before: Marks,
+    pub(super) at: Timestamp,
 }
 
 impl Running {
@@ -114,21 +124,24 @@ fn succeeded(parts: &Parts, policy: &mut Policy, ended: &Running, snapshot: &Sna
     policy.failures = 0;
     policy.retry_at = None;
     policy.obstacle = None;
+    if matches!(ended.kind, Kind::Resize | Kind::Undo) {
+        return limits::succeeded(parts, policy, ended, now);
+    }
     let intents = &policy.durable.memory.intents;
     let removed = intents.iter().find(|it| it.id == ended.change).map_or(0, |it| it.retire.len());
     let (key, change) = (policy.key().clone(), ended.change.clone());
     match ended.kind {
         // Done only once its replicas are verified.
-        Kind::Grow => return,
+        Kind::Grow | Kind::Resize | Kind::Undo => return,
         Kind::Rollback => {
-            let removed = u32::try_from(removed).unwrap_or(u32::MAX);
-            parts.events.emit(&Event::RolledBack { policy: key, change, removed });
+            let undone = Undone::Replicas(u32::try_from(removed).unwrap_or(u32::MAX));
+            parts.events.emit(&Event::RolledBack { policy: key, change, undone });
         }
         Kind::Retire => parts.events.emit(&Event::ActionDone {
             policy: key,
             change,
             actuator: actuator(policy),
-            replicas: snapshot.current(),
+            reached: Level::Replicas(snapshot.current()),
             took: now.since(ended.started),
         }),
     }
@@ -143,14 +156,14 @@ fn failed(
     snapshot: &Snapshot,
     now: Timestamp,
 ) {
+    if matches!(ended.kind, Kind::Resize | Kind::Undo) {
+        return limits::failed(parts, policy, ended, error, now);
+    }
     let memory = &mut policy.durable.memory;
     memory.settle(&ended.change);
-    memory.last_up = ended.before.last_up;
-    memory.last_action = ended.before.last_action;
+    ended.before.restore(memory);
     memory.record_failure(snapshot.current(), now);
-    policy.failures = policy.failures.saturating_add(1);
-    let wait = backoff::delay(policy.failures, parts.jitter());
-    policy.retry_at = Some(now.plus(Duration::from_millis(wait.as_millis() as u64)));
+    postpone(parts, policy, now);
     let message = chain(error);
     policy.obstacle = Some(Obstacle { reason: error.reason(), message: message.clone() });
     parts.events.emit(&Event::ActionFailed {
@@ -160,6 +173,13 @@ fn failed(
         error: message,
         took: now.since(ended.started),
     });
+}
+
+/// No other attempt for a while, the longer the more have failed in a row.
+pub(super) fn postpone(parts: &Parts, policy: &mut Policy, now: Timestamp) {
+    policy.failures = policy.failures.saturating_add(1);
+    let wait = backoff::delay(policy.failures, parts.jitter());
+    policy.retry_at = Some(now.plus(Duration::from_millis(wait.as_millis() as u64)));
 }
 
 /// A scale-up is done once none of its replicas has to be verified any more.
@@ -176,15 +196,14 @@ fn close_verified(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: 
             })
     };
     let intents = &policy.durable.memory.intents;
-    let done: Vec<Intent> =
-        intents.iter().filter(|it| it.retire.is_empty() && !open(&it.id)).cloned().collect();
+    let done: Vec<Intent> = intents.iter().filter(|it| it.grows() && !open(&it.id)).cloned().collect();
     for intent in done {
         policy.durable.memory.settle(&intent.id);
         parts.events.emit(&Event::ActionDone {
             policy: policy.key().clone(),
             change: intent.id,
             actuator: actuator(policy),
-            replicas: snapshot.current(),
+            reached: Level::Replicas(snapshot.current()),
             took: now.since(intent.at),
         });
     }
@@ -193,7 +212,8 @@ fn close_verified(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: 
 /// Takes up what a former process left open: leftovers go, replicas that were still to come are made, and
 /// those that were to go are stopped.
 pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
-    if policy.durable.memory.intents.is_empty() {
+    limits::recover(parts, policy, snapshot, now);
+    if policy.durable.memory.intents.iter().all(|it| it.limits.is_some()) {
         policy.recovered = true;
         return;
     }
@@ -203,7 +223,7 @@ pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot
     policy.recovered = true;
     let mut current = snapshot.current();
     for intent in policy.durable.memory.intents.clone() {
-        if policy.running.iter().any(|it| it.change == intent.id) {
+        if intent.limits.is_some() || policy.running.iter().any(|it| it.change == intent.id) {
             continue;
         }
         let intended = Intended { intent: &intent, before: Marks::of(&policy.durable.memory), at: now };
@@ -281,6 +301,7 @@ pub async fn begin(
     policy: &mut Policy,
     bound: &Bound,
     decision: &Decision,
+    snapshot: &Snapshot,
     now: Timestamp,
 ) -> Result<(), Obstacle> {
     if parts.stop.look().forbids_action() {
@@ -292,8 +313,16 @@ pub async fn begin(
         intents.push(rollback_intent(decision, parts.change_id(policy.key(), now)));
     }
     if decision.act && decision.action != crate::api::status::Action::None {
-        intents.push(decision.intent(parts.change_id(policy.key(), now)));
-        policy.durable.memory.record_change(decision.from, decision.desired, decision.purpose, now);
+        let id = parts.change_id(policy.key(), now);
+        if let Some(resize) = decision.resize.as_deref().filter(|it| it.changes()) {
+            intents.push(limits::intent(decision, resize, policy, snapshot, id));
+            let memory = &mut policy.durable.memory;
+            memory.intents.retain(|it| it.limits.is_none());
+            memory.record_resize(&resize.from, &resize.to, decision.purpose, now);
+        } else {
+            intents.push(decision.intent(id));
+            policy.durable.memory.record_change(decision.from, decision.desired, decision.purpose, now);
+        }
     }
     for intent in &intents {
         policy.durable.kept = intent.kept().cloned();
@@ -306,13 +335,15 @@ pub async fn begin(
     }
     for intent in &intents {
         let intended = Intended { intent, before: Marks::of(&before.memory), at: now };
-        parts.events.emit(&Event::ActionStarted {
-            policy: policy.key().clone(),
-            change: intent.id.clone(),
-            from: intent.from,
-            to: intent.to,
-        });
-        if intent.retire.is_empty() {
+        let moved = match &decision.resize {
+            Some(resize) if intent.limits.is_some() => Moved::Limits(resize.clone()),
+            _ => Moved::Replicas { from: intent.from, to: intent.to },
+        };
+        let (key, change) = (policy.key().clone(), intent.id.clone());
+        parts.events.emit(&Event::ActionStarted { policy: key, change, moved });
+        if let Some(change) = &intent.limits {
+            limits::apply(parts, policy, bound, &intended, change);
+        } else if intent.retire.is_empty() {
             grow(parts, policy, bound, &intended, decision.grow_by());
         } else {
             let rollback = intent.retire == decision.rollback;
@@ -333,6 +364,7 @@ fn rollback_intent(decision: &Decision, id: ChangeId) -> Intent {
         retire: decision.rollback.clone(),
         reason: "new replicas failed".to_owned(),
         approval: None,
+        limits: None,
     }
 }
 
@@ -368,7 +400,7 @@ async fn stop_all(
     }
 }
 
-fn start(
+pub(super) fn start(
     parts: &Parts,
     policy: &mut Policy,
     intended: &Intended<'_>,
@@ -392,6 +424,6 @@ fn start(
     });
 }
 
-fn actuator(policy: &Policy) -> &'static str {
+pub(super) fn actuator(policy: &Policy) -> &'static str {
     policy.entry.policy.as_ref().and_then(|it| it.spec.target.as_ref()).map_or("none", |it| it.kind())
 }

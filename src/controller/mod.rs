@@ -9,6 +9,7 @@ pub mod approve;
 pub mod backoff;
 pub mod bind;
 pub mod forecast;
+pub mod limits;
 pub mod observe;
 pub mod queue;
 pub mod reconcile;

@@ -12,6 +12,7 @@ use super::act;
 use super::approve;
 use super::bind::{Actuators, Binding, Bound};
 use super::forecast::Forecasts;
+use super::limits;
 use super::observe::{self, Usage};
 use super::record::{self, Pass};
 use super::state::{Durable, Policy};
@@ -110,6 +111,7 @@ impl Parts {
                 }
                 act::collect(self, policy, &snapshot, now);
                 self.reached(policy, &bound, &snapshot, now).await;
+                limits::follow_up(self, policy, &bound, &snapshot, now);
                 (snapshot, self.constraints(policy, seen, bound.spec.bounds.max(), now))
             }
             Err(error) => {
@@ -139,7 +141,7 @@ impl Parts {
         }
         let mut acted = false;
         if decision.wants_action() && policy.recovered {
-            match act::begin(self, policy, &bound, &decision, now).await {
+            match act::begin(self, policy, &bound, &decision, &snapshot, now).await {
                 Ok(()) => acted = decision.act && decision.action != Action::None,
                 Err(obstacle) => policy.obstacle = Some(obstacle),
             }
@@ -225,7 +227,8 @@ impl Parts {
         }
         let retry = policy.retry_at.filter(|at| *at > now);
         let look = act::next_look(policy, now);
-        [decision.recheck_at, retry, look].into_iter().flatten().fold(evaluation, Timestamp::min)
+        let verified = limits::next_look(policy).filter(|at| *at > now);
+        [decision.recheck_at, retry, look, verified].into_iter().flatten().fold(evaluation, Timestamp::min)
     }
 
     /// Makes what is remembered of a policy durable, then shows `status` in its sidecar, where one is given.

@@ -10,18 +10,19 @@ use crate::api::API_VERSION;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
 use crate::api::effective::{Spec, effective_policy};
 use crate::api::policy::Mode;
-use crate::api::status::{Action, DecisionRecord, Phase, ReplicaCounts, Status};
+use crate::api::status::{Action, DecisionRecord, LimitLevels, Phase, ReplicaCounts, Status};
 use crate::decide::Constraints;
 use crate::decide::outlook::Present;
 use crate::history::Entry;
 use crate::history::entry::{self, Decided};
 use crate::model::approval::Proposal;
+use crate::model::change::LimitStage;
 use crate::model::decision::{Decision, Finding, Why};
 use crate::model::memory::Trust;
 use crate::model::observation::Snapshot;
 use crate::telemetry::event::{Event, News};
 use crate::telemetry::metrics::PolicyInfo;
-use crate::units::Timestamp;
+use crate::units::{Bounds, Timestamp};
 
 /// What a pass saw and did.
 #[derive(Clone, Copy)]
@@ -48,15 +49,19 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) -> Phas
     let findings = findings(policy, decision);
     let phase = phase(policy, &findings);
     let is_seen = !matches!(decision.why, Why::Unreadable(_));
+    // Nothing moves the count of a policy that moves limits alone.
+    let fixed = Bounds::exactly(decision.desired);
+    let bounds = if pass.spec.horizontal { decision.bounds } else { fixed };
     let counts = ReplicaCounts {
         current: decision.current,
         ready: decision.ready,
         desired: decision.desired,
-        min: decision.bounds.min(),
-        max: decision.bounds.max(),
+        min: bounds.min(),
+        max: bounds.max(),
     };
     let status = Status {
         replicas: policy.durable.memory.first_seen.filter(|_| is_seen).map(|_| counts),
+        limits: decision.resize.as_ref().map(|it| LimitLevels { current: it.from, desired: it.to }),
         metrics: decision.metrics.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
         last_scale_time: policy.durable.memory.last_action,
         next_allowed: Some(decision.next_allowed).filter(|it| *it != Default::default()),
@@ -71,6 +76,11 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) -> Phas
     parts.events.emit(&told);
     if evaluation {
         parts.metrics.evaluated(policy.key(), decision.at);
+    }
+    if pass.spec.sizing.is_some()
+        && let Some(replica) = pass.snapshot.replicas.iter().find(|it| it.counts())
+    {
+        parts.metrics.set_limits(policy.key(), replica.limits);
     }
     publish(parts, policy, status, findings, Some(decision), decision.at).await;
     phase
@@ -187,6 +197,7 @@ fn bare(policy: &Policy, phase: Phase) -> Status {
         source: policy.entry.source.clone(),
         phase,
         replicas: None,
+        limits: None,
         metrics: std::collections::BTreeMap::new(),
         conditions: Vec::new(),
         last_decision: None,
@@ -207,6 +218,8 @@ fn phase(policy: &Policy, findings: &[Finding]) -> Phase {
         Phase::AwaitingApproval
     } else if is_false(ConditionType::AbleToScale) || is_false(ConditionType::ScalingActive) {
         Phase::Degraded
+    } else if let Some(change) = memory.limit_change() {
+        if change.grows() { Phase::ScalingUp } else { Phase::ScalingDown }
     } else if has_starting(policy) {
         Phase::ScalingUp
     } else if memory.intents.iter().any(|it| !it.retire.is_empty()) {
@@ -268,8 +281,13 @@ fn ready(policy: &Policy, others: &[Finding]) -> Finding {
         return say(ConditionStatus::False, Reason::InvalidPolicy, first_trouble(policy));
     }
     if memory.failed.stopped_at.is_some() {
-        let failures = memory.failed.in_a_row;
-        let message = format!("{failures} changes failed in a row; `docktorctl resume` tries again");
+        let (failed, name) = (&memory.failed, policy.key());
+        let changes = if failed.in_a_row == 1 { "change" } else { "changes" };
+        let why = failed.why.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+        let message = format!(
+            "{} {changes} failed in a row{why}; `docktorctl resume {name}` tries again",
+            failed.in_a_row
+        );
         return say(ConditionStatus::False, Reason::TooManyFailures, message);
     }
     if policy.stopped {
@@ -301,6 +319,17 @@ fn ready(policy: &Policy, others: &[Finding]) -> Finding {
 
 fn reconciling(policy: &Policy) -> Option<Finding> {
     let memory = &policy.durable.memory;
+    if let Some(change) = memory.limit_change() {
+        let (reason, message) = match change.stage {
+            LimitStage::Applying => (Reason::Starting, "limits are being set"),
+            LimitStage::Verifying(_) => {
+                (Reason::Verifying, "the workload has to stay healthy with its new limits")
+            }
+            LimitStage::Undoing => (Reason::RollingBack, "the limits from before are being brought back"),
+        };
+        let status = ConditionStatus::True;
+        return Some(finding(ConditionType::Reconciling, status, reason, message.to_owned()));
+    }
     let trust = |wanted| memory.replicas.values().filter(|it| it.trust == wanted).count();
     let draining = memory.intents.iter().map(|it| it.retire.len()).sum::<usize>();
     let (reason, message) = match (trust(Trust::Pending), trust(Trust::Verifying), draining) {

@@ -1,7 +1,7 @@
 //! What turned between two passes of a policy, as events: told once when it begins and once when it ends.
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
-use crate::model::decision::Decision;
+use crate::model::decision::{Decision, Line, Note};
 use crate::model::key::PolicyKey;
 use crate::telemetry::event::Event;
 
@@ -30,11 +30,13 @@ pub fn events(
         (Some(_), None) => events.push(Event::Recovered { policy: policy.clone() }),
         _ => {}
     }
-    if let (None, Some(drifted)) = (holds(before, ConditionType::Drifted), holds(now, ConditionType::Drifted))
-        && let Some((decision, drift)) = decision.and_then(|it| Some((it, it.drifted.as_ref()?)))
-    {
-        let (expected, found) = (drift.left, decision.current);
-        events.push(Event::Drift { policy, expected, found, message: drifted.message.clone() });
+    let drifted = |conditions| holds(conditions, ConditionType::Drifted);
+    if let (None, Some(drifted)) = (drifted(before), drifted(now)) {
+        events.push(Event::Drift { policy: policy.clone(), message: drifted.message.clone() });
+    }
+    let adopted = |it: &&Line| matches!(it.note, Note::Adopted { .. } | Note::LimitsAdopted(_));
+    if let Some(adopted) = decision.and_then(|it| it.trail.iter().find(adopted)) {
+        events.push(Event::Drift { policy, message: adopted.note.to_string() });
     }
     events
 }

@@ -6,16 +6,48 @@ use crate::api::target::Target;
 use crate::model::memory::Memory;
 use crate::model::observation::{HostCapacity, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
 
+/// The share by which a limit may differ from what was set without being another one.
+const ROUNDING: f64 = 1e-4;
+
 /// The present limits of the policy's kinds: the largest of the replicas; the host's capacity where there is none;
 /// what docktor last set where nothing is known; else the minimum.
 #[must_use]
 pub fn present(sizing: &SizingSpec, memory: &Memory, snapshot: &Snapshot) -> LimitSet {
     let last_set = memory.sizing.as_ref().and_then(|it| it.limits);
-    let of = |kind| {
-        let seen = seen(snapshot).filter_map(|it| effective(kind, it)).reduce(f64::max);
-        seen.or_else(|| last_set?.get(kind))
-    };
+    let known = known(sizing, snapshot);
+    let of = |kind| known.get(kind).or_else(|| last_set?.get(kind));
     sizing.limits.iter().map(|it| (it.kind, of(it.kind).unwrap_or(it.min))).collect()
+}
+
+/// The present limits of the policy's kinds that are known: the largest of the replicas; the host's capacity where there
+/// is none.
+#[must_use]
+pub fn known(sizing: &SizingSpec, snapshot: &Snapshot) -> LimitSet {
+    let of = |kind| seen(snapshot).filter_map(|it| it.effective(kind)).reduce(f64::max);
+    sizing.limits.iter().filter_map(|it| Some((it.kind, of(it.kind)?))).collect()
+}
+
+/// Where limits are not what docktor left: for each kind the value that is furthest off. `None` where all are as left.
+#[must_use]
+pub fn astray(left: &LimitSet, snapshot: &Snapshot) -> Option<LimitSet> {
+    let off = |kind, value: f64| {
+        let values = seen(snapshot).filter_map(|it| it.effective(kind));
+        values.filter(|it| differs(*it, value)).max_by(|one, other| {
+            let distance = |it: &f64| (it - value).abs();
+            distance(one).total_cmp(&distance(other))
+        })
+    };
+    let astray: LimitSet = left.iter().filter_map(|(kind, value)| Some((kind, off(kind, value)?))).collect();
+    if astray.is_empty() {
+        return None;
+    }
+    Some(left.iter().map(|(kind, value)| (kind, astray.get(kind).unwrap_or(value))).collect())
+}
+
+/// Are these two limits, and not one that a kernel or an engine rounded?
+#[must_use]
+pub fn differs(one: f64, other: f64) -> bool {
+    (one - other).abs() > one.abs().max(other.abs()) * ROUNDING
 }
 
 /// What the host has, as far as the snapshot tells.
@@ -27,20 +59,6 @@ pub fn host(snapshot: &Snapshot) -> HostCapacity {
 fn seen(snapshot: &Snapshot) -> impl Iterator<Item = &Limits> {
     let of_replicas = snapshot.replicas.iter().filter(|it| it.counts()).map(|it| &it.limits);
     of_replicas.chain(snapshot.limits.as_ref())
-}
-
-/// What a replica may use: its limit, or the host's capacity where it has none.
-fn effective(kind: LimitKind, it: &Limits) -> Option<f64> {
-    let value = match kind {
-        LimitKind::CpuQuota => it.cpus.or(it.host.cpus).map(|cores| cores * 100.0),
-        LimitKind::MemoryMax => it.memory.or(it.host.memory),
-        LimitKind::MemoryHigh => it.memory_high.or(it.memory).or(it.host.memory),
-        LimitKind::TasksMax => it.tasks.or(it.host.tasks),
-        LimitKind::CpuWeight => it.cpu_weight,
-        LimitKind::IoWeight => it.io_weight,
-        LimitKind::AllowedCpus => it.allowed_cpus.or(it.host.cpus),
-    };
-    value.filter(|it| it.is_finite() && *it >= 0.0)
 }
 
 /// What of the host may be given away, in the unit of the limit.

@@ -33,6 +33,9 @@ pub fn gate(
         let kept_up = if grows { wanted.min(min).max(from) } else { from };
         return (kept_up, (kept_up != wanted).then_some(Limitation::Failed(until)));
     }
+    if memory.is_setting_limits() {
+        return (from, Some(Limitation::Unfinished));
+    }
     if grows {
         return (wanted, None);
     }
@@ -61,7 +64,8 @@ pub fn forbids_resize(
         let until = (!safety.retry_after.is_zero()).then(|| since.plus(safety.retry_after));
         Some(Limitation::Failed(until))
     };
-    let unfinished = || (way == Way::Down && constraints.growing).then_some(Limitation::Unfinished);
+    let busy = memory.is_setting_limits() || (way == Way::Down && constraints.growing);
+    let unfinished = || busy.then_some(Limitation::Unfinished);
     let hour = || match way {
         Way::Up => None,
         Way::Down => hour_is_full(memory, safety, now).map(Limitation::ScaleDownsPerHour),

@@ -17,6 +17,7 @@ pub mod fallback;
 pub mod forecast;
 pub mod gate;
 pub mod limit;
+pub mod limits_drift;
 pub mod observe;
 pub mod order;
 pub mod outlook;
@@ -25,6 +26,7 @@ pub mod schedule;
 pub mod size;
 pub mod stabilize;
 pub mod trend;
+pub mod verdict;
 pub mod verify;
 pub mod victims;
 
@@ -32,10 +34,11 @@ use std::cmp::Ordering;
 
 use draft::Draft;
 use drift::Drift;
+use limits_drift::LimitsDrift;
 use verify::Followed;
 
 use crate::api::condition::Reason;
-use crate::api::effective::Spec;
+use crate::api::effective::{SizingSpec, Spec};
 use crate::api::policy::Mode;
 use crate::model::decision::{Decision, Sight, Why};
 use crate::model::memory::Memory;
@@ -110,7 +113,11 @@ pub fn decide(
         memory.sizing = None;
     }
     let sizing = spec.sizing.as_ref().filter(|_| current > 0);
-    let sized = sizing.map(|it| size::size(spec, it, memory, snapshot, &readings, &found, now));
+    let sized = sizing.map(|it| {
+        let drift = limits_drift(spec, it, mode, memory, snapshot, now);
+        let seen = size::Seen { snapshot, readings: &readings, found: &found, drift };
+        size::size(spec, it, memory, seen, now)
+    });
     if !spec.horizontal {
         found.proposals.clear();
     }
@@ -125,7 +132,8 @@ pub fn decide(
         draft.limit(spec, memory, gate, now);
         draft.bound(memory, drift, gate, spec, constraints.ceiling);
     }
-    let constraints = Constraints { growing: constraints.growing || followed.unfinished, ..*constraints };
+    let unfinished = followed.unfinished || memory.limit_change().is_some();
+    let constraints = Constraints { growing: constraints.growing || unfinished, ..*constraints };
     if let Some(sized) = sized {
         draft.resize(sized, would, &constraints, memory, spec, now);
     }
@@ -143,6 +151,27 @@ pub fn decide(
     decision.act = mode.acts();
     decision.obstacle = constraints.blocked;
     decision
+}
+
+/// What becomes of limits that somebody else changed. Where docktor changes none, or is at it, nobody's are amiss.
+fn limits_drift(
+    spec: &Spec,
+    sizing: &SizingSpec,
+    mode: Mode,
+    memory: &mut Memory,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> LimitsDrift {
+    let under_way = memory.limit_change().is_some();
+    let remembered = memory.sizing.get_or_insert_default();
+    if mode == Mode::Observe {
+        remembered.limits = Some(capacity::known(sizing, snapshot));
+        return LimitsDrift::None;
+    }
+    if under_way {
+        return LimitsDrift::None;
+    }
+    limits_drift::assess(spec.drift, sizing, remembered, snapshot, now)
 }
 
 fn longest_period(spec: &Spec) -> Duration {

@@ -5,7 +5,7 @@ use super::schedule::is_active;
 use super::trend;
 use crate::api::effective::{Metric, Origin, Spec};
 use crate::api::metric::{MetricSource, WhenAbsent};
-use crate::api::target_metric::{Aggregate, Resource, TargetMetric};
+use crate::api::target_metric::{Aggregate, Contended, Over, Pressure, Resource, Scale, Stall, TargetMetric};
 use crate::model::memory::Memory;
 use crate::model::observation::{
     Health, Limits, Observation, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot,
@@ -242,16 +242,13 @@ pub fn aggregate(metric: TargetMetric, snapshot: &Snapshot, readiness: Readiness
     }
     let (mut values, mut limits) = (Vec::with_capacity(snapshot.replicas.len()), 0.0);
     let (mut counted, mut unlimited) = (0usize, 0usize);
-    for replica in snapshot.replicas.iter().filter(|it| warmed_up(it, readiness, now)) {
+    for replica in snapshot.replicas.iter().filter(|it| has_part(metric, it, readiness, now)) {
         counted += 1;
-        let limit = match metric.aggregate {
-            Aggregate::Utilization => limit(metric.resource, &replica.limits),
-            _ => Some(0.0),
-        };
-        match (mean(metric.resource, &replica.samples), limit) {
+        let limit = limit(metric, &replica.limits);
+        match (value(metric.resource, &replica.samples), limit) {
             (_, None) => unlimited += 1,
             (Some(value), Some(limit)) => {
-                values.push(value);
+                values.extend(metric.told(value, Some(limit)));
                 limits += limit;
             }
             (None, Some(_)) => {}
@@ -268,6 +265,25 @@ pub fn aggregate(metric: TargetMetric, snapshot: &Snapshot, readiness: Readiness
         Some(value) if complete => Reading::Value(value),
         Some(value) => Reading::Partial(value),
         None => Reading::Missing,
+    }
+}
+
+/// Does the replica count in the value? A kill for want of memory is one, however young the replica is that comes
+/// after it.
+fn has_part(metric: TargetMetric, replica: &Replica, readiness: Readiness, now: Timestamp) -> bool {
+    match metric.resource {
+        Resource::OomKills => replica.phase == ReplicaPhase::Running,
+        _ => warmed_up(replica, readiness, now),
+    }
+}
+
+impl TargetMetric {
+    /// What one replica uses, as the metric tells it. Utilization is told of all together, not of each.
+    fn told(self, used: f64, limit: Option<f64>) -> Option<f64> {
+        match (self.scale, self.aggregate) {
+            (Scale::Own, _) | (_, Aggregate::Utilization) => Some(used),
+            (Scale::LimitOrCore | Scale::LimitOrHost, _) => Some(used * 100.0 / limit?),
+        }
     }
 }
 
@@ -296,14 +312,25 @@ fn percentile(values: &mut [f64], share: f64) -> Option<f64> {
     values.get(rank.saturating_sub(1)).copied()
 }
 
-/// The mean of a replica's samples; `None` where none has it.
-fn mean(resource: Resource, samples: &[Sample]) -> Option<f64> {
+/// A replica's value over the window; `None` where no sample has it.
+fn value(resource: Resource, samples: &[Sample]) -> Option<f64> {
+    let mut values = samples.iter().filter_map(|it| field(resource, it));
+    let value = match resource {
+        // The kernel's averages reach back by themselves.
+        Resource::Pressure(Pressure { over: Over::Avg10 | Over::Avg60, .. }) => values.next_back(),
+        Resource::OomKills => values.reduce(|sum, it| sum + it),
+        _ => mean(values),
+    };
+    value.filter(|it| it.is_finite())
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0u32);
-    for value in samples.iter().filter_map(|it| field(resource, it)) {
+    for value in values {
         sum += value;
         count += 1;
     }
-    (count > 0).then(|| sum / f64::from(count)).filter(|it| it.is_finite())
+    (count > 0).then(|| sum / f64::from(count))
 }
 
 fn field(resource: Resource, it: &Sample) -> Option<f64> {
@@ -311,8 +338,7 @@ fn field(resource: Resource, it: &Sample) -> Option<f64> {
         Resource::Cpu => it.cpu,
         Resource::Memory => it.memory,
         Resource::MemoryUsage => it.memory_usage,
-        // Nothing measures it yet; `unsupported` says so.
-        Resource::OomKills => None,
+        Resource::OomKills => it.oom_kills,
         Resource::Tasks => it.tasks,
         Resource::Network => Some(it.network_rx? + it.network_tx?),
         Resource::NetworkReceived => it.network_rx,
@@ -320,17 +346,37 @@ fn field(resource: Resource, it: &Sample) -> Option<f64> {
         Resource::Io => Some(it.io_read? + it.io_write?),
         Resource::IoRead => it.io_read,
         Resource::IoWritten => it.io_write,
-        Resource::PressureCpu => it.pressure_cpu,
-        Resource::PressureMemory => it.pressure_memory,
-        Resource::PressureIo => it.pressure_io,
+        Resource::Pressure(pressure) => waited(pressure, it),
     }
 }
 
-/// What a replica may use, in the unit of its samples; the host's capacity, and one core of CPU, where
-/// it has no limit.
-fn limit(resource: Resource, it: &Limits) -> Option<f64> {
-    let limit = match resource {
-        Resource::Cpu => Some(it.cpus.unwrap_or(1.0) * 100.0),
+fn waited(Pressure { on, stall, over }: Pressure, it: &Sample) -> Option<f64> {
+    let stalls = match on {
+        Contended::Cpu => it.pressure_cpu,
+        Contended::Memory => it.pressure_memory,
+        Contended::Io => it.pressure_io,
+    };
+    let waiting = match stall {
+        Stall::Some => stalls.some,
+        Stall::Full => stalls.full,
+    };
+    match over {
+        Over::Window => waiting.since,
+        Over::Avg10 => waiting.avg10,
+        Over::Avg60 => waiting.avg60,
+    }
+}
+
+/// What the value of a replica is told against, in the unit of its samples; 1 for what is told in its own unit, `None`
+/// where there is neither a limit nor a known host. A CPU of which not even the host's cores are known is one core.
+fn limit(metric: TargetMetric, it: &Limits) -> Option<f64> {
+    let cores = match metric.scale {
+        Scale::Own => return Some(1.0),
+        Scale::LimitOrCore => it.cpus,
+        Scale::LimitOrHost => it.cpus.or(it.host.cpus),
+    };
+    let limit = match metric.resource {
+        Resource::Cpu => Some(cores.unwrap_or(1.0) * 100.0),
         Resource::Memory => it.memory.or(it.host.memory),
         Resource::Tasks => it.tasks.or(it.host.tasks),
         _ => None,
@@ -352,14 +398,16 @@ pub fn measured(
     let counting = snapshot.replicas.iter().filter(|it| it.counts());
     counting
         .map(|replica| {
+            let limit = limit(metric, &replica.limits);
             let request = match metric.aggregate {
-                Aggregate::Utilization => limit(metric.resource, &replica.limits).unwrap_or(0.0),
+                Aggregate::Utilization => limit.unwrap_or(0.0),
                 _ => 1.0,
             };
             if replica.phase == ReplicaPhase::Pending {
                 return Measured::NotReady { request };
             }
-            let Some(usage) = mean(metric.resource, &replica.samples) else {
+            let used = value(metric.resource, &replica.samples);
+            let Some(usage) = used.and_then(|used| metric.told(used, limit)) else {
                 return Measured::Missing { request };
             };
             // What a replica uses of the CPU while it starts says nothing of the load; its other values do.

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use super::capacity::{self, Use};
+use super::limits_drift::LimitsDrift;
 use super::recommend::{
     self, Outcome, Recommendations, Way, acted_since_evaluation, rules_shrink_by_themselves,
 };
@@ -13,12 +14,16 @@ use crate::api::effective::{CompiledRule, DirectionSpec, Grouping, LimitSpec, Na
 use crate::api::limits::{LimitKind, LimitSet, Usable};
 use crate::api::resources::Recommend;
 use crate::api::status::Stage;
-use crate::model::decision::{Limitation, Line, Note, Resize, Why};
+use crate::model::decision::{Limitation, LimitsDrifted, Line, Note, Resize, Why};
 use crate::model::memory::{Memory, Purpose, SizingMemory};
 use crate::model::observation::{Observation, Snapshot};
+use crate::model::usage::Usage;
 use crate::strategies::sizing::factor::{self, Keeper, Room};
 use crate::strategies::sizing::recommender::{self, Estimate, Trigger};
 use crate::units::{Duration, Timestamp};
+
+/// The metric that tells a trace's kills for want of memory.
+const OOM_KILLS: &str = "memory.oomKills";
 
 /// Which limits there should be, before the gate.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +38,8 @@ pub struct Sized {
     pub purpose: Purpose,
     /// What kept it from what was recommended; the last that did.
     pub limited_by: Option<Limitation>,
+    /// Somebody else changed them, and that is not settled.
+    pub drifted: Option<Box<LimitsDrifted>>,
     /// What each stage made of it.
     pub lines: Vec<Line>,
 }
@@ -47,29 +54,44 @@ struct Sizing<'a> {
     found: &'a Recommendations,
     now: Timestamp,
     present: LimitSet,
+    /// What recommendations start from: what docktor left where it restores that, else what there is.
+    base: LimitSet,
+    drift: LimitsDrift,
     used: Use,
 }
 
+/// What the stages before this one saw.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    /// All that this pass saw.
+    pub snapshot: &'a Snapshot,
+    /// What is known of each metric.
+    pub readings: &'a [Reading],
+    /// What rules and target tracking recommend.
+    pub found: &'a Recommendations,
+    /// What becomes of limits that somebody else changed.
+    pub drift: LimitsDrift,
+}
+
 /// Which limits there should be. Adds use to the history, where limits are found by it.
-pub fn size(
-    spec: &Spec,
-    sizing: &SizingSpec,
-    memory: &mut Memory,
-    snapshot: &Snapshot,
-    readings: &[Reading],
-    found: &Recommendations,
-    now: Timestamp,
-) -> Sized {
-    let present = capacity::present(sizing, memory, snapshot);
+pub fn size(spec: &Spec, sizing: &SizingSpec, memory: &mut Memory, seen: Seen<'_>, now: Timestamp) -> Sized {
+    let Seen { snapshot, readings, found, drift } = seen;
+    let (present, base) = match drift {
+        LimitsDrift::Restore { change } => (change.to, change.from),
+        _ => {
+            let present = capacity::present(sizing, memory, snapshot);
+            (present, present)
+        }
+    };
     let used = capacity::usage(spec, snapshot, &present);
     match sizing.recommend {
         Recommend::Histogram if snapshot.evaluation => {
-            learn(memory.sizing.get_or_insert_default(), snapshot, &present, &used, now);
+            learn(memory.sizing.get_or_insert_default(), spec, snapshot, &present, &used, now);
         }
         Recommend::Histogram => {}
         Recommend::Factor => memory.sizing.iter_mut().for_each(|it| it.usage = None),
     }
-    Sizing { spec, sizing, memory, snapshot, readings, found, now, present, used }.size()
+    Sizing { spec, sizing, memory, snapshot, readings, found, now, present, base, drift, used }.size()
 }
 
 impl Sizing<'_> {
@@ -80,6 +102,7 @@ impl Sizing<'_> {
             why: Why::Steady,
             purpose: Purpose::Recommendation,
             limited_by: None,
+            drifted: self.drifted(),
             lines: vec![line(Stage::Observe, Note::Limits(Box::new(self.present)))],
         };
         let mut wanted = match self.sizing.recommend {
@@ -92,11 +115,42 @@ impl Sizing<'_> {
         let to = self.bounded(&wanted, |keeper| keepers.push(keeper));
         keepers.into_iter().for_each(|it| sized.keep(Stage::Bound, it));
         if to != self.present && sized.why == Why::Steady {
-            sized.why = Why::LimitsOutside;
-            sized.purpose = Purpose::Bounds;
+            (sized.why, sized.purpose) = match self.drift {
+                LimitsDrift::Restore { change } => {
+                    (Why::LimitsDrift(Box::new(change.from)), Purpose::RestoreDrift)
+                }
+                _ => (Why::LimitsOutside, Purpose::Bounds),
+            };
         }
         sized.resize.to = to;
+        self.heed_drift(&mut sized);
         sized
+    }
+
+    fn drifted(&self) -> Option<Box<LimitsDrifted>> {
+        let (change, contested) = match self.drift {
+            LimitsDrift::Settling { change, .. } | LimitsDrift::Restore { change } => (change, false),
+            LimitsDrift::Contested { change } => (change, true),
+            LimitsDrift::None | LimitsDrift::Adopted { .. } => return None,
+        };
+        Some(Box::new(LimitsDrifted { change, contested }))
+    }
+
+    /// While others change limits, docktor does not; nor after it gave up.
+    fn heed_drift(&self, sized: &mut Sized) {
+        let limitation = match self.drift {
+            LimitsDrift::Settling { until, .. } => Limitation::Settling(until),
+            LimitsDrift::Contested { .. } => Limitation::DriftContested,
+            LimitsDrift::Adopted { change } => {
+                return sized.lines.push(line(Stage::Bound, Note::LimitsAdopted(Box::new(change))));
+            }
+            LimitsDrift::None | LimitsDrift::Restore { .. } => return,
+        };
+        let (from, to) = (sized.resize.from, &mut sized.resize.to);
+        if *to != from {
+            *to = from;
+            sized.keep(Stage::Bound, limitation);
+        }
     }
 
     /// By rules and step.
@@ -107,12 +161,12 @@ impl Sizing<'_> {
             return self.step(Way::Up, &self.spec.scale_up, up.times, sized);
         }
         if !down.satisfied || spent || !rules_shrink_by_themselves(self.spec) {
-            return self.present;
+            return self.base;
         }
         let wanted = self.step(Way::Down, &self.spec.scale_down, down.times, sized);
         if self.lacking() {
             sized.keep(Stage::Combine, Limitation::MissingMetrics);
-            return self.present;
+            return self.base;
         }
         wanted
     }
@@ -122,14 +176,14 @@ impl Sizing<'_> {
             Grouping::Together => true,
             Grouping::Each => self.triggered(way, by, limit.kind.of()),
         };
-        let mut wanted = self.present;
+        let mut wanted = self.base;
         for limit in self.sizing.limits.iter().filter(|it| moved(it)) {
-            if let Some(present) = self.present.get(limit.kind) {
+            if let Some(present) = self.base.get(limit.kind) {
                 wanted.set(limit.kind, factor::step(*limit, present, by.step));
             }
         }
         sized.why = recommend::why(self.spec, by, way, self.memory, self.readings, times);
-        sized.recommend(self.present, wanted, Some(by.step));
+        sized.recommend(self.base, wanted, Some(by.step));
         wanted
     }
 
@@ -164,16 +218,16 @@ impl Sizing<'_> {
         let first = each.iter().find_map(|(kind, present, estimate, off)| {
             trigger(*present, *estimate, *off).map(|it| (*kind, *present, *estimate, it))
         });
-        let Some((kind, present, estimate, cause)) = first else { return self.present };
+        let Some((kind, present, estimate, cause)) = first else { return self.base };
         let moved = each
             .iter()
             .filter(|(_, present, estimate, off)| together || trigger(*present, *estimate, *off).is_some());
-        let mut wanted = self.present;
+        let mut wanted = self.base;
         for (kind, _, estimate, _) in moved {
             wanted.set(*kind, factor::round_up(estimate.target, kind.grain()));
         }
         sized.why = because(kind, present, estimate, cause);
-        sized.recommend(self.present, wanted, None);
+        sized.recommend(self.base, wanted, None);
         let refused = !self.spec.scale_down.rules.is_empty() && !self.found.down.satisfied;
         if refused && self.hold_back(&mut wanted, Ordering::Less) {
             sized.keep(Stage::Combine, Limitation::ScaleDownRules);
@@ -202,7 +256,7 @@ impl Sizing<'_> {
             // Ends beyond the limit's own range would have it move for ever and get nowhere.
             let estimate =
                 Estimate { lower: within(it.lower), target: within(it.target), upper: within(it.upper) };
-            Some((limit.kind, self.present.get(limit.kind)?, estimate))
+            Some((limit.kind, self.base.get(limit.kind)?, estimate))
         };
         self.sizing.limits.iter().filter_map(of).collect()
     }
@@ -252,7 +306,7 @@ impl Sizing<'_> {
 
     /// Takes back what moves that way; says whether anything did.
     fn hold_back(&self, wanted: &mut LimitSet, way: Ordering) -> bool {
-        hold_back(&self.present, wanted, way)
+        hold_back(&self.base, wanted, way)
     }
 
     /// Each limit within its range, the host and its use.
@@ -264,7 +318,10 @@ impl Sizing<'_> {
             let (Some(present), Some(wanted)) = (self.present.get(kind), wanted.get(kind)) else { continue };
             let room =
                 Room { host: capacity::free(kind, host, self.sizing.reserve), used: self.used.against(kind) };
-            let bounded = factor::bound(*limit, present, wanted, room);
+            // What goes back to what it was is no step, and no step is too small for it.
+            let restores = self.base.get(kind) == Some(wanted) && capacity::differs(present, wanted);
+            let limit = LimitSpec { min_step: if restores { 0.0 } else { limit.min_step }, ..*limit };
+            let bounded = factor::bound(limit, present, wanted, room);
             to.set(kind, bounded.value);
             if let Some(keeper) = bounded.kept_by {
                 kept(limitation(kind, keeper));
@@ -354,7 +411,14 @@ fn because(kind: LimitKind, present: f64, estimate: Estimate, trigger: Trigger) 
 }
 
 /// Adds present use to the history, and kills for want of memory.
-fn learn(memory: &mut SizingMemory, snapshot: &Snapshot, present: &LimitSet, used: &Use, now: Timestamp) {
+fn learn(
+    memory: &mut SizingMemory,
+    spec: &Spec,
+    snapshot: &Snapshot,
+    present: &LimitSet,
+    used: &Use,
+    now: Timestamp,
+) {
     let usage = memory.usage.get_or_insert_default();
     if let Some(percent) = used.cpu.known() {
         recommender::add_sample(&mut usage.cpu, percent / 100.0, now);
@@ -365,13 +429,27 @@ fn learn(memory: &mut SizingMemory, snapshot: &Snapshot, present: &LimitSet, use
     if let Some(count) = used.tasks.known() {
         recommender::add_peak(&mut usage.tasks, count, now);
     }
-    let Some(Observation::Value(kills)) = snapshot.metrics.get("memory.oomKills") else { return };
-    // A count that fell began anew. The first one is of a time that docktor did not see.
-    let more = usage.oom_kills.is_some_and(|before| *kills > before || (*kills < before && *kills > 0.0));
-    usage.oom_kills = Some(*kills);
-    if more {
+    if kills_since(usage, spec, snapshot, now) > 0.0 {
         let allowed = present.get(LimitKind::MemoryMax).or(present.get(LimitKind::MemoryHigh)).unwrap_or(0.0);
         recommender::add_oom(&mut usage.memory, allowed, now, now);
         usage.last_oom = Some(now);
     }
+}
+
+/// Kills for want of memory since this was last asked: of the replicas' samples, else as a trace tells it.
+fn kills_since(usage: &mut Usage, spec: &Spec, snapshot: &Snapshot, now: Timestamp) -> f64 {
+    let since = usage.learnt.replace(now);
+    let Some(Observation::Value(told)) = snapshot.metrics.get(OOM_KILLS) else {
+        usage.oom_kills = None;
+        let samples = snapshot.replicas.iter().flat_map(|it| &it.samples);
+        return samples
+            .filter(|it| since.is_none_or(|since| it.at > since))
+            .filter_map(|it| it.oom_kills)
+            .sum();
+    };
+    let before = usage.oom_kills.replace(*told).unwrap_or(0.0);
+    // Kills within the window. Windows that share half of it or more tell of the same kills, save for those by which
+    // the count rose.
+    let overlaps = since.is_some_and(|since| now.since(since).get() * 2 <= spec.window.get());
+    if overlaps { told - before } else { *told }
 }

@@ -86,9 +86,7 @@ impl Kind {
 /// The values of an evaluation: every metric that the policy reads, the base metrics of the target, and the counts.
 #[must_use]
 pub fn samples(spec: &Spec, snapshot: &Snapshot, decision: &Decision) -> Vec<Sample> {
-    static BASE_METRICS: LazyLock<Vec<(Name, TargetMetric)>> = LazyLock::new(|| {
-        BASE.iter().filter_map(|name| Some((Arc::from(*name), TargetMetric::parse(name)?))).collect()
-    });
+    static BASE_NAMES: LazyLock<[Name; BASE.len()]> = LazyLock::new(|| BASE.map(Arc::from));
     static COUNTS: LazyLock<[Name; 3]> = LazyLock::new(|| ["current", "ready", "desired"].map(Arc::from));
 
     let mut samples = Vec::with_capacity(COUNTS.len() + BASE.len() + decision.metrics.len());
@@ -105,9 +103,10 @@ pub fn samples(spec: &Spec, snapshot: &Snapshot, decision: &Decision) -> Vec<Sam
         add(kind(spec, name), name, *value);
     }
     let readiness = Readiness { warm_up: spec.warm_up, delay: spec.readiness_delay };
-    for (name, metric) in BASE_METRICS.iter() {
+    for name in BASE_NAMES.iter() {
         if !spec.metrics.iter().any(|it| it.name == *name)
-            && let Some(value) = aggregate(*metric, snapshot, readiness, decision.at).for_growing()
+            && let Some(metric) = TargetMetric::of(name, &spec.target)
+            && let Some(value) = aggregate(metric, snapshot, readiness, decision.at).for_growing()
         {
             add(Kind::Observed, name, value);
         }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::approval::Approvals;
-use super::change::{ChangeId, Intent};
+use super::change::{ChangeId, Intent, LimitChange, LimitStage};
 use super::observation::ReplicaId;
 use super::trend::Recent;
 use super::usage::Usage;
@@ -104,6 +104,21 @@ pub struct SizingMemory {
     /// Past use, where limits are found by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What is known of changes of limits by others.
+    pub drift: LimitDrift,
+}
+
+/// What is known of changes of limits by others.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LimitDrift {
+    /// The limits as they were last seen to differ, and since when they have been that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<(Timestamp, LimitSet)>,
+    /// When docktor restored them within the last ten minutes, oldest first; never more than three.
+    pub restores: VecDeque<Timestamp>,
+    /// docktor gave up restoring; until `resume`, or until the limits are right again.
+    pub contested: bool,
 }
 
 /// A number for each direction.
@@ -273,6 +288,9 @@ pub struct Failures {
     pub last: Option<Timestamp>,
     /// Its change, so that several replicas of one change count once.
     pub change: Option<ChangeId>,
+    /// What went wrong last, for people, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Since when docktor has stopped trying; phase `Failed`.
     pub stopped_at: Option<Timestamp>,
 }
@@ -300,11 +318,15 @@ impl Memory {
     }
 
     /// docktor has changed the limits of each replica. Cooldowns are those of the count.
-    pub fn record_resize(&mut self, from: &LimitSet, to: &LimitSet, at: Timestamp) {
+    pub fn record_resize(&mut self, from: &LimitSet, to: &LimitSet, purpose: Purpose, at: Timestamp) {
         let sizing = self.sizing.get_or_insert_default();
         sizing.limits = Some(*to);
+        sizing.drift.seen = None;
         if from == to {
             return;
+        }
+        if purpose == Purpose::RestoreDrift {
+            push_bounded(&mut sizing.drift.restores, at, MAX_RESTORES);
         }
         sizing.last_resize = Some(at);
         self.last_action = Some(at);
@@ -323,8 +345,37 @@ impl Memory {
         }
         self.desired = Some(current);
         self.drift.seen = None;
+        self.count_failure(at);
+    }
+
+    /// Limits are as they were before a change of docktor's own that came to nothing.
+    pub fn take_back_resize(&mut self, to: &LimitSet) {
+        let sizing = self.sizing.get_or_insert_default();
+        sizing.limits = Some(*to);
+        sizing.drift.seen = None;
+    }
+
+    /// A change of limits failed, and why. Counts as one failure.
+    pub fn record_limits_failure(&mut self, why: String, at: Timestamp) {
+        self.failed.why = Some(why);
+        self.count_failure(at);
+    }
+
+    fn count_failure(&mut self, at: Timestamp) {
         self.failed.in_a_row = self.failed.in_a_row.saturating_add(1);
         self.failed.last = Some(at);
+    }
+
+    /// The change of limits that is not finished; there is never more than one.
+    #[must_use]
+    pub fn limit_change(&self) -> Option<&LimitChange> {
+        self.intents.iter().find_map(|it| it.limits.as_deref())
+    }
+
+    /// Are limits being set, or brought back? Then nothing else can be done about them.
+    #[must_use]
+    pub fn is_setting_limits(&self) -> bool {
+        self.limit_change().is_some_and(|it| matches!(it.stage, LimitStage::Applying | LimitStage::Undoing))
     }
 
     /// Somebody else turned the workload off. Whoever turns it on again decides how many run; nothing is restored.
@@ -365,6 +416,9 @@ impl Memory {
         self.wish = None;
         self.failed = Failures::default();
         self.drift = DriftMemory::default();
+        if let Some(sizing) = &mut self.sizing {
+            sizing.drift = LimitDrift::default();
+        }
     }
 
     /// A person sets the mode while running; `None` goes back to the policy's.
@@ -393,6 +447,9 @@ impl Memory {
         drop_older(&mut self.changes, now, period, |it| it.at);
         drop_older(&mut self.scale_downs, now, SCALE_DOWN_PERIOD, |it| *it);
         drop_older(&mut self.drift.restores, now, RESTORE_PERIOD, |it| *it);
+        if let Some(sizing) = &mut self.sizing {
+            drop_older(&mut sizing.drift.restores, now, RESTORE_PERIOD, |it| *it);
+        }
         if self.hold.as_ref().is_some_and(|it| it.until <= now) {
             self.hold = None;
         }
@@ -427,6 +484,8 @@ impl Memory {
         self.drift.seen.iter_mut().for_each(|it| earlier(&mut it.at));
         if let Some(sizing) = &mut self.sizing {
             sizing.last_resize.iter_mut().for_each(earlier);
+            sizing.drift.restores.iter_mut().for_each(earlier);
+            sizing.drift.seen.iter_mut().for_each(|it| earlier(&mut it.0));
             sizing.usage.iter_mut().for_each(|it| it.turn_back(now));
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::ChangeId;
 use super::forecast::Forecast;
+use crate::api::limits::LimitKind;
 use crate::units::Timestamp;
 
 /// All that one pass saw.
@@ -81,6 +82,8 @@ pub struct Replica {
     pub created_at: Option<Timestamp>,
     /// When it was last started.
     pub started_at: Option<Timestamp>,
+    /// How often it was restarted after it had failed, as its engine counts.
+    pub restarts: u32,
     /// docktor's own change that made it, if one did.
     pub change: Option<ChangeId>,
     /// It runs another configuration or image than most of its siblings.
@@ -142,12 +145,34 @@ pub struct Sample {
     pub io_read: Option<f64>,
     /// Bytes written to disks per second.
     pub io_write: Option<f64>,
-    /// Share of time, in percent, in which some task waited for CPU.
-    pub pressure_cpu: Option<f64>,
-    /// Share of time, in percent, in which some task waited for memory.
-    pub pressure_memory: Option<f64>,
-    /// Share of time, in percent, in which some task waited for disks.
-    pub pressure_io: Option<f64>,
+    /// How often the kernel killed for want of memory since the sample before.
+    pub oom_kills: Option<f64>,
+    /// Waiting for CPU.
+    pub pressure_cpu: Stalls,
+    /// Waiting for memory.
+    pub pressure_memory: Stalls,
+    /// Waiting for disks.
+    pub pressure_io: Stalls,
+}
+
+/// Time that tasks lost waiting for one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Stalls {
+    /// At least one task waited.
+    pub some: Waiting,
+    /// All tasks waited that had something to do.
+    pub full: Waiting,
+}
+
+/// A share of time in percent, over three spans of it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Waiting {
+    /// Since the sample before.
+    pub since: Option<f64>,
+    /// Over the last ten seconds, as the kernel weighs them.
+    pub avg10: Option<f64>,
+    /// Over the last minute, as the kernel weighs it.
+    pub avg60: Option<f64>,
 }
 
 /// Effective limits of one replica; `None` where there is none.
@@ -167,8 +192,40 @@ pub struct Limits {
     pub io_weight: Option<f64>,
     /// How many CPUs it may run on.
     pub allowed_cpus: Option<f64>,
-    /// What the host has; the denominator of utilization where there is no limit (a replica's CPU: one core).
+    /// What the host has; the denominator of utilization where there is no limit (a container's CPU: one core).
     pub host: HostCapacity,
+}
+
+impl Limits {
+    /// The limit of that kind, in its unit; `None` where there is none.
+    #[must_use]
+    pub fn of(&self, kind: LimitKind) -> Option<f64> {
+        let value = match kind {
+            LimitKind::CpuQuota => self.cpus.map(|cores| cores * 100.0),
+            LimitKind::MemoryMax => self.memory,
+            LimitKind::MemoryHigh => self.memory_high,
+            LimitKind::TasksMax => self.tasks,
+            LimitKind::CpuWeight => self.cpu_weight,
+            LimitKind::IoWeight => self.io_weight,
+            LimitKind::AllowedCpus => self.allowed_cpus,
+        };
+        value.filter(|it| it.is_finite() && *it >= 0.0)
+    }
+
+    /// What a replica may use: its limit, or the host's capacity where it has none. A weight that was never set is
+    /// unknown.
+    #[must_use]
+    pub fn effective(&self, kind: LimitKind) -> Option<f64> {
+        let of_host = match kind {
+            LimitKind::CpuQuota => self.host.cpus.map(|cores| cores * 100.0),
+            LimitKind::MemoryMax => self.host.memory,
+            LimitKind::MemoryHigh => self.of(LimitKind::MemoryMax).or(self.host.memory),
+            LimitKind::TasksMax => self.host.tasks,
+            LimitKind::AllowedCpus => self.host.cpus,
+            LimitKind::CpuWeight | LimitKind::IoWeight => None,
+        };
+        self.of(kind).or(of_host.filter(|it| it.is_finite() && *it >= 0.0))
+    }
 }
 
 /// What a host has.

@@ -18,7 +18,9 @@ pub struct Usage {
     pub memory: History,
     /// Processes and threads, a peak for each interval.
     pub tasks: History,
-    /// How often the kernel had killed for want of memory, as last seen.
+    /// When it was last added to.
+    pub learnt: Option<Timestamp>,
+    /// Kills for want of memory within the window, as a trace last told.
     pub oom_kills: Option<f64>,
     /// When it last did, as far as docktor saw.
     pub last_oom: Option<Timestamp>,
@@ -103,7 +105,9 @@ impl Usage {
         for history in [&mut self.cpu, &mut self.memory, &mut self.tasks] {
             history.turn_back(now);
         }
-        self.last_oom.iter_mut().for_each(|it| *it = (*it).min(now));
+        for moment in [&mut self.last_oom, &mut self.learnt] {
+            moment.iter_mut().for_each(|it| *it = (*it).min(now));
+        }
     }
 }
 
@@ -113,6 +117,8 @@ struct Stored {
     cpu: StoredHistory,
     memory: StoredHistory,
     tasks: StoredHistory,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    learnt: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oom_kills: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,6 +139,7 @@ impl From<Stored> for Usage {
             cpu: History::loaded(&stored.cpu, Buckets::cpu()),
             memory: History::loaded(&stored.memory, Buckets::memory()),
             tasks: History::loaded(&stored.tasks, Buckets::tasks()),
+            learnt: stored.learnt,
             oom_kills: stored.oom_kills,
             last_oom: stored.last_oom,
         }
@@ -145,6 +152,7 @@ impl From<Usage> for Stored {
             cpu: usage.cpu.stored(),
             memory: usage.memory.stored(),
             tasks: usage.tasks.stored(),
+            learnt: usage.learnt,
             oom_kills: usage.oom_kills,
             last_oom: usage.last_oom,
         }

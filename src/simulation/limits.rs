@@ -5,7 +5,7 @@ use super::trace::{Row, TracedLimits};
 use crate::api::effective::SizingSpec;
 use crate::api::limits::LimitKind;
 use crate::model::decision::Resize;
-use crate::model::memory::Memory;
+use crate::model::memory::{Memory, Purpose};
 use crate::model::observation::{HostCapacity, Limits};
 use crate::units::Timestamp;
 
@@ -36,8 +36,10 @@ impl Followed {
             && resize.changes()
             && resize.changed().all(|(kind, _, to)| self.present.limits.get(kind) == Some(to))
         {
-            memory.record_resize(&resize.from, &resize.to, at);
+            memory.record_resize(&resize.from, &resize.to, Purpose::Recommendation, at);
         }
+        // Limits of a trace that are not what was decided are nobody's drift.
+        memory.sizing.get_or_insert_default().limits = Some(self.present.limits);
         limits(&self.present)
     }
 

@@ -80,7 +80,7 @@ impl Replay {
         self.snapshot.forecast = self.forecaster.as_mut().map(|it| it.prediction(row.at));
         if let Some(limits) = &mut self.limits {
             let limits = limits.at(row, &mut self.memory);
-            scene::limited(&mut self.snapshot, row, limits);
+            scene::limited(&self.spec, &mut self.snapshot, row, limits);
         }
         self.memory.desired = Some(current);
         let decision = decide(&self.spec, &mut self.memory, &self.snapshot, constraints, row.at);

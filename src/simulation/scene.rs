@@ -29,9 +29,11 @@ pub fn show(spec: &Spec, row: &Row, current: u32, snapshot: &mut Snapshot) {
 }
 
 /// Gives the workload these limits; what the row tells in percent is percent of them.
-pub fn limited(snapshot: &mut Snapshot, row: &Row, limits: Limits) {
+pub fn limited(spec: &Spec, snapshot: &mut Snapshot, row: &Row, limits: Limits) {
+    // Without a quota, percent are of all of the host's cores.
+    let unlimited = if matches!(spec.target, Target::Systemd(_)) { limits.host.cpus } else { None };
     for (replica, told) in snapshot.replicas.iter_mut().zip(row.replicas.iter().flatten()) {
-        let cpus = limits.cpus.or(replica.limits.cpus);
+        let cpus = limits.cpus.or(replica.limits.cpus).or(unlimited);
         for sample in &mut replica.samples {
             if let (Some(percent), Some(cores), None) =
                 (told.cpu.flatten(), cpus, told.cpu_one_core.flatten())
@@ -128,6 +130,7 @@ fn replica(spec: &Spec, it: &TracedReplica, number: u32, now: Timestamp) -> Repl
     };
     let started_at = age.map(|age| now.minus(age));
     Replica {
+        restarts: 0,
         id: ReplicaId::new(&it.name),
         name: it.name.clone(),
         number,

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::cgroup::{Cgroup, CgroupError};
+use super::cgroup::{Cgroup, CgroupGauge};
 use super::host;
 use super::reading::{Gauge, GaugeSource, Meter, MeterError, Reading, Traffic};
 use crate::clients::docker::{DiskStats, Engine, EngineError, InterfaceStats, Stats};
@@ -21,6 +21,9 @@ use crate::model::observation::{HostCapacity, Limits, ReplicaId};
 const MAX_CONCURRENT_QUESTIONS: usize = 8;
 /// The kernel's period of a CPU quota, in microseconds, where none is given.
 const DEFAULT_CPU_PERIOD: f64 = 100_000.0;
+
+/// A memory limit that limits nothing, an EiB: the engine has no other way to lift one.
+const BOUNDLESS_MEMORY: f64 = (1_u64 << 60) as f64;
 
 /// What measures containers.
 pub struct Containers {
@@ -69,7 +72,7 @@ impl Containers {
     fn cgroup(&self, replica: &ReplicaId, pid: u32, container: &Value) -> Option<CgroupGauge> {
         let cgroup = Cgroup::of_container(self.clock, pid, replica.as_str(), host::capacity()).ok()?;
         let cgroup = if shares_the_hosts_network(container) { cgroup } else { cgroup.with_network_of(pid) };
-        Some(CgroupGauge { replica: replica.clone(), cgroup })
+        Some(CgroupGauge::new(replica.clone(), cgroup))
     }
 
     async fn stats(&self, replica: &ReplicaId, container: &Value) -> Result<StatsGauge, MeterError> {
@@ -83,28 +86,6 @@ impl Containers {
 impl Meter for Containers {
     fn attach<'a>(&'a self, replica: &'a ReplicaId) -> BoxFuture<'a, Result<Box<dyn Gauge>, MeterError>> {
         self.attach(replica).boxed()
-    }
-}
-
-/// Reads a container's cgroup.
-struct CgroupGauge {
-    replica: ReplicaId,
-    cgroup: Cgroup,
-}
-
-impl Gauge for CgroupGauge {
-    fn read(&mut self) -> BoxFuture<'_, Result<Reading, MeterError>> {
-        async {
-            self.cgroup.read().map_err(|error| match error {
-                CgroupError::Gone { .. } => MeterError::Gone { replica: self.replica.clone() },
-                other => MeterError::Unreadable { replica: self.replica.clone(), source: Box::new(other) },
-            })
-        }
-        .boxed()
-    }
-
-    fn source(&self) -> GaugeSource {
-        GaugeSource::Cgroup
     }
 }
 
@@ -185,7 +166,7 @@ fn limits(config: &Value, host: HostCapacity) -> Limits {
     let quota = || Some(positive("CpuQuota")? / positive("CpuPeriod").unwrap_or(DEFAULT_CPU_PERIOD));
     Limits {
         cpus: positive("NanoCpus").map(|nanos| nanos / 1e9).or_else(quota),
-        memory: positive("Memory"),
+        memory: positive("Memory").filter(|it| *it < BOUNDLESS_MEMORY),
         tasks: positive("PidsLimit"),
         host,
         ..Limits::default()

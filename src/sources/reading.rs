@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::model::observation::{Limits, ReplicaId, Sample};
+use crate::model::observation::{Limits, ReplicaId, Sample, Stalls, Waiting};
 use crate::units::Timestamp;
 
 /// What finds the replicas of one engine.
@@ -79,7 +79,9 @@ pub struct Reading {
     pub network: Option<Traffic>,
     /// Bytes from and to disks so far.
     pub io: Option<Traffic>,
-    /// Time so far in which some task waited.
+    /// How often the kernel has killed for want of memory so far.
+    pub oom_kills: Option<u64>,
+    /// Time lost waiting.
     pub pressure: Pressure,
     /// Effective limits, without what the host has.
     pub limits: Limits,
@@ -94,15 +96,35 @@ pub struct Traffic {
     pub outward: u64,
 }
 
-/// Time so far in which some task waited for …
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Time lost waiting for …
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Pressure {
     /// … CPU.
-    pub cpu: Option<Duration>,
+    pub cpu: Option<Stalled>,
     /// … memory.
-    pub memory: Option<Duration>,
+    pub memory: Option<Stalled>,
     /// … disks.
-    pub io: Option<Duration>,
+    pub io: Option<Stalled>,
+}
+
+/// Time lost waiting for one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Stalled {
+    /// In which some task waited.
+    pub some: Waited,
+    /// In which all tasks waited; of CPU, kernels before 5.13 do not tell.
+    pub full: Option<Waited>,
+}
+
+/// Time in which tasks waited, as the kernel accounts it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Waited {
+    /// All of it so far.
+    pub total: Duration,
+    /// Percent of the last ten seconds, as the kernel weighs them.
+    pub avg10: f64,
+    /// Percent of the last minute, as the kernel weighs it.
+    pub avg60: f64,
 }
 
 impl Reading {
@@ -122,9 +144,10 @@ impl Reading {
             network_tx: since.rate(|it| it.network.map(|bytes| bytes.outward)),
             io_read: since.rate(|it| it.io.map(|bytes| bytes.inward)),
             io_write: since.rate(|it| it.io.map(|bytes| bytes.outward)),
-            pressure_cpu: since.percent(|it| it.pressure.cpu),
-            pressure_memory: since.percent(|it| it.pressure.memory),
-            pressure_io: since.percent(|it| it.pressure.io),
+            oom_kills: since.growth(|it| it.oom_kills).map(|count| count as f64),
+            pressure_cpu: since.stalls(|it| it.pressure.cpu),
+            pressure_memory: since.stalls(|it| it.pressure.memory),
+            pressure_io: since.stalls(|it| it.pressure.io),
         }
     }
 
@@ -143,11 +166,15 @@ struct Since<'a> {
 }
 
 impl Since<'_> {
+    /// Growth of a counter.
+    fn growth(&self, counter: impl Fn(&Reading) -> Option<u64>) -> Option<u64> {
+        counter(self.now)?.checked_sub(counter(self.earlier?)?)
+    }
+
     /// Growth of a counter per second.
     fn rate(&self, counter: impl Fn(&Reading) -> Option<u64>) -> Option<f64> {
-        let earlier = self.earlier?;
-        let seconds = self.now.taken.checked_sub(earlier.taken)?.as_secs_f64();
-        let growth = counter(self.now)?.checked_sub(counter(earlier)?)?;
+        let seconds = self.now.taken.checked_sub(self.earlier?.taken)?.as_secs_f64();
+        let growth = self.growth(counter)?;
         (seconds > 0.0).then(|| growth as f64 / seconds)
     }
 
@@ -156,11 +183,30 @@ impl Since<'_> {
         let nanos = |it: &Reading| spent(it).and_then(|time| u64::try_from(time.as_nanos()).ok());
         self.rate(nanos).map(|nanos_per_second| nanos_per_second / 1e7)
     }
+
+    fn stalls(&self, of: impl Fn(&Reading) -> Option<Stalled>) -> Stalls {
+        let some = |it: &Reading| of(it).map(|it| it.some);
+        let full = |it: &Reading| of(it).and_then(|it| it.full);
+        Stalls { some: self.waiting(some), full: self.waiting(full) }
+    }
+
+    /// Nothing can be lost in more than all of the time; readings that are a little apart say so now and then.
+    fn waiting(&self, of: impl Fn(&Reading) -> Option<Waited>) -> Waiting {
+        let since = self.percent(|it| of(it).map(|it| it.total)).map(|percent| percent.min(100.0));
+        let now = of(self.now);
+        Waiting { since, avg10: now.map(|it| it.avg10), avg60: now.map(|it| it.avg60) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Some task waited a tenth of that time, all of them a twentieth.
+    fn stalled(millis: u64) -> Stalled {
+        let waited = |share| Waited { total: Duration::from_millis(millis / share), avg10: 3.5, avg60: 1.25 };
+        Stalled { some: waited(10), full: Some(waited(20)) }
+    }
 
     fn reading(seconds: u64, cpu_millis: u64) -> Reading {
         Reading {
@@ -171,7 +217,8 @@ mod tests {
             tasks: Some(3),
             network: Some(Traffic { inward: seconds * 100, outward: seconds * 10 }),
             io: Some(Traffic { inward: 0, outward: seconds * 7 }),
-            pressure: Pressure { cpu: Some(Duration::from_millis(cpu_millis / 10)), ..Pressure::default() },
+            oom_kills: Some(seconds / 4),
+            pressure: Pressure { cpu: Some(stalled(cpu_millis)), ..Pressure::default() },
             limits: Limits::default(),
         }
     }
@@ -186,7 +233,10 @@ mod tests {
         assert_eq!(sample.tasks, Some(3.0));
         assert_eq!((sample.network_rx, sample.network_tx), (Some(100.0), Some(10.0)));
         assert_eq!((sample.io_read, sample.io_write), (Some(0.0), Some(7.0)));
-        assert_eq!((sample.pressure_cpu, sample.pressure_io), (Some(5.0), None));
+        let waiting = |since| Waiting { since: Some(since), avg10: Some(3.5), avg60: Some(1.25) };
+        assert_eq!(sample.pressure_cpu, Stalls { some: waiting(5.0), full: waiting(2.5) });
+        assert_eq!(sample.pressure_io, Stalls::default());
+        assert_eq!(sample.oom_kills, Some(1.0));
     }
 
     #[test]
@@ -194,6 +244,16 @@ mod tests {
         let sample = reading(10, 2_000).sample(Timestamp::default(), None);
         assert_eq!((sample.cpu, sample.network_rx, sample.io_write), (None, None, None));
         assert_eq!(sample.memory, Some(600.0));
+        assert_eq!(sample.oom_kills, None, "those were before");
+        let some = sample.pressure_cpu.some;
+        assert_eq!((some.since, some.avg10), (None, Some(3.5)), "the kernel's averages are levels");
+    }
+
+    #[test]
+    fn pressure_is_never_more_than_all_of_the_time() {
+        let earlier = Reading { taken: Duration::from_millis(10_001), ..reading(10, 0) };
+        let sample = reading(12, 20_000).sample(Timestamp::default(), Some(&earlier));
+        assert_eq!(sample.pressure_cpu.some.since, Some(100.0));
     }
 
     #[test]

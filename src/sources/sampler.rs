@@ -65,6 +65,8 @@ struct Series {
     /// How many samples fill the window.
     keep: usize,
     limits: Limits,
+    /// Its present life began while it was watched, and has no sample yet.
+    reborn: bool,
 }
 
 /// A gauge, and what it read last; owned by the sampling task alone.
@@ -223,11 +225,16 @@ impl Sampler {
         Ok((attached, sample))
     }
 
-    fn remember(&self, replica: &ReplicaId, sample: Sample, attached: &Attached) {
+    fn remember(&self, replica: &ReplicaId, mut sample: Sample, attached: &Attached) {
         // No longer watched meanwhile: nothing to remember it in.
         if let Some(series) = self.lock().series.get_mut(replica) {
+            let reading = attached.last.unwrap_or_default();
+            if std::mem::take(&mut series.reborn) {
+                // All that its counter has, it has from this life.
+                sample.oom_kills = reading.oom_kills.map(|count| count as f64);
+            }
             series.push(sample);
-            series.limits = attached.last.map(|reading| reading.limits).unwrap_or_default();
+            series.limits = reading.limits;
         }
     }
 
@@ -250,7 +257,13 @@ impl Shared {
         for replica in &replicas {
             let series = self.series.entry(replica.clone()).or_insert_with(|| {
                 new = true;
-                Series { policy: policy.clone(), samples: VecDeque::new(), keep, limits: Limits::default() }
+                Series {
+                    policy: policy.clone(),
+                    samples: VecDeque::new(),
+                    keep,
+                    limits: Limits::default(),
+                    reborn: false,
+                }
             });
             series.policy = policy.clone();
             series.keep = keep;
@@ -293,6 +306,7 @@ impl Shared {
     fn restart(&mut self, replica: &ReplicaId) {
         if let Some(series) = self.series.get_mut(replica) {
             series.samples = VecDeque::new();
+            series.reborn = true;
         }
     }
 }
@@ -382,7 +396,15 @@ mod tests {
                 self.host.readings.fetch_add(1, Ordering::Relaxed);
                 let taken = self.host.clock.elapsed();
                 let limits = Limits { cpus: Some(2.0), ..Limits::default() };
-                Ok(Reading { taken, cpu: Some(taken / 2), tasks: Some(3), limits, ..Reading::default() })
+                let oom_kills = Some(self.life);
+                Ok(Reading {
+                    taken,
+                    cpu: Some(taken / 2),
+                    tasks: Some(3),
+                    oom_kills,
+                    limits,
+                    ..Reading::default()
+                })
             }
             .boxed()
         }
@@ -490,6 +512,16 @@ mod tests {
         let samples = bench.samples("a", 10);
         assert_eq!(samples.len(), 1, "the life before is forgotten: {samples:?}");
         assert_eq!(samples[0].cpu, None);
+        assert_eq!(samples[0].oom_kills, Some(2.0), "nobody was killed in this life before it began");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn kills_from_before_it_was_watched_are_not_counted() {
+        let bench = Bench::new();
+        bench.watch(&["a"], 10);
+        seconds(3).await;
+        let kills: Vec<_> = bench.samples("a", 10).iter().map(|it| it.oom_kills).collect();
+        assert_eq!(kills, [None, Some(0.0)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 //! Kept in memory alone: a bounded ring for those who ask what happened lately, a broadcast for those who follow.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -10,11 +11,13 @@ use tokio::sync::broadcast;
 
 use super::metrics::{ActionResult, Metrics};
 use crate::api::condition::Reason;
+use crate::api::limits::LimitSet;
 use crate::api::policy::Mode;
 use crate::api::status::{Action, DecisionRecord};
 use crate::clock::Clock;
 use crate::model::approval::{Answer, Proposal, Verdict};
 use crate::model::change::ChangeId;
+use crate::model::decision::Resize;
 use crate::model::key::{Generation, PolicyKey};
 use crate::units::{Duration, Timestamp};
 
@@ -30,6 +33,38 @@ pub enum News {
     Yes,
     /// It has.
     No,
+}
+
+/// What a change moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moved {
+    /// The count.
+    Replicas {
+        /// Before.
+        from: u32,
+        /// After.
+        to: u32,
+    },
+    /// Limits.
+    Limits(Box<Resize>),
+}
+
+/// Where a change brought the workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Level {
+    /// So many replicas.
+    Replicas(u32),
+    /// These limits.
+    Limits(Box<LimitSet>),
+}
+
+/// What was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undone {
+    /// So many new replicas, which were removed.
+    Replicas(u32),
+    /// New limits; these are in force again.
+    Limits(LimitSet),
 }
 
 /// Something notable that happened.
@@ -100,10 +135,6 @@ pub enum Event {
     Drift {
         /// Whose.
         policy: PolicyKey,
-        /// Replicas that docktor knew of.
-        expected: u32,
-        /// Replicas that there are.
-        found: u32,
         /// What docktor makes of it.
         message: String,
     },
@@ -113,10 +144,8 @@ pub enum Event {
         policy: PolicyKey,
         /// Which.
         change: ChangeId,
-        /// Replicas before.
-        from: u32,
-        /// Replicas after.
-        to: u32,
+        /// From what to what.
+        moved: Moved,
     },
     /// A change is done and verified.
     ActionDone {
@@ -126,8 +155,8 @@ pub enum Event {
         change: ChangeId,
         /// The kind of actuator.
         actuator: &'static str,
-        /// Replicas now.
-        replicas: u32,
+        /// What there is now.
+        reached: Level,
         /// From its start to its end.
         took: Duration,
     },
@@ -144,14 +173,14 @@ pub enum Event {
         /// From its start to its end.
         took: Duration,
     },
-    /// New replicas that failed were removed again.
+    /// A change that failed was taken back.
     RolledBack {
         /// Whose.
         policy: PolicyKey,
         /// Which change.
         change: ChangeId,
-        /// How many replicas were removed.
-        removed: u32,
+        /// What.
+        undone: Undone,
     },
     /// The file `STOP` is there: no action at all.
     Stop,
@@ -236,6 +265,26 @@ pub struct EventRecord {
     pub reason: String,
     /// What happened, for people.
     pub message: String,
+}
+
+impl Moved {
+    /// What a decision moves, or would.
+    #[must_use]
+    pub fn by(record: &DecisionRecord) -> Self {
+        match (&record.limits_before, &record.limits) {
+            (Some(from), Some(to)) => Self::Limits(Box::new(Resize { from: **from, to: **to })),
+            _ => Self::Replicas { from: record.from, to: record.to },
+        }
+    }
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Replicas { from, to } => write!(f, "{from} -> {to} replicas"),
+            Self::Limits(resize) => write!(f, "{resize}"),
+        }
+    }
 }
 
 /// Where events go.
@@ -381,15 +430,13 @@ impl Event {
             Self::Stopping { unfinished } => {
                 format!("docktor stops; {unfinished} unfinished changes go on at the next start")
             }
-            Self::Decision { record, .. } => match &record.limited_by {
-                Some(limit) => {
-                    format!(
-                        "{} -> {} replicas: {} (limited by {limit})",
-                        record.from, record.to, record.reason
-                    )
+            Self::Decision { record, .. } => {
+                let (moved, reason) = (Moved::by(record), &record.reason);
+                match &record.limited_by {
+                    Some(limit) => format!("{moved}: {reason} (limited by {limit})"),
+                    None => format!("{moved}: {reason}"),
                 }
-                None => format!("{} -> {} replicas: {}", record.from, record.to, record.reason),
-            },
+            }
             Self::PolicyInvalid { message, .. }
             | Self::Degraded { message, .. }
             | Self::Drift { message, .. } => message.clone(),
@@ -399,10 +446,21 @@ impl Event {
             }
             Self::Recovered { .. } => "metrics and target can be read again".to_owned(),
             Self::MetricFailed { source, error, .. } => format!("{source}: {error}"),
-            Self::ActionStarted { from, to, .. } => format!("changing from {from} to {to} replicas"),
-            Self::ActionDone { replicas, took, .. } => format!("{replicas} replicas after {took}"),
+            Self::ActionStarted { moved: Moved::Replicas { from, to }, .. } => {
+                format!("changing from {from} to {to} replicas")
+            }
+            Self::ActionStarted { moved: Moved::Limits(resize), .. } => format!("changing {resize}"),
+            Self::ActionDone { reached: Level::Replicas(count), took, .. } => {
+                format!("{count} replicas after {took}")
+            }
+            Self::ActionDone { reached: Level::Limits(limits), took, .. } => format!("{limits} after {took}"),
             Self::ActionFailed { error, took, .. } => format!("failed after {took}: {error}"),
-            Self::RolledBack { removed, .. } => format!("removed {removed} new replicas that failed"),
+            Self::RolledBack { undone: Undone::Replicas(count), .. } => {
+                format!("removed {count} new replicas that failed")
+            }
+            Self::RolledBack { undone: Undone::Limits(limits), .. } => {
+                format!("the limits from before are in force again: {limits}")
+            }
             Self::Stop => "the file STOP is there: no action until it is removed".to_owned(),
             Self::Resume => "the file STOP is gone: actions go on".to_owned(),
             Self::Hold { until, by, why: Some(why), .. } => format!("held by {by} until {until}: {why}"),
@@ -469,26 +527,47 @@ impl Event {
             Self::Decision { generation, record, news, .. } => {
                 let DecisionRecord { from, to, reason: why, limited_by, .. } = record;
                 let limited_by = limited_by.as_deref();
+                let limits = record.limits_before.as_ref().map(|_| Moved::by(record).to_string());
                 if !Self::is_change(record, *news) {
                     debug!(policy, generation, current = from, desired = to, limited_by, why, "{reason}");
                 } else {
-                    info!(policy, generation, current = from, desired = to, limited_by, why, "{reason}");
+                    info!(
+                        policy,
+                        generation,
+                        current = from,
+                        desired = to,
+                        limits,
+                        limited_by,
+                        why,
+                        "{reason}"
+                    );
                 }
             }
             Self::MetricFailed { source, error, .. } => debug!(policy, source, error, "{reason}"),
             Self::PolicyInvalid { message, .. } => error!(policy, message, "{reason}"),
             Self::Degraded { reason: why, message, .. } => warn!(policy, ?why, message, "{reason}"),
-            Self::Drift { expected, found, message, .. } => {
-                warn!(policy, expected, found, message, "{reason}");
+            Self::Drift { message, .. } => warn!(policy, message, "{reason}"),
+            Self::ActionStarted { change, moved: Moved::Replicas { from, to }, .. } => {
+                info!(policy, %change, from, to, "{reason}");
             }
-            Self::ActionStarted { change, from, to, .. } => info!(policy, %change, from, to, "{reason}"),
-            Self::ActionDone { change, actuator, replicas, took, .. } => {
+            Self::ActionStarted { change, moved: Moved::Limits(limits), .. } => {
+                info!(policy, %change, %limits, "{reason}");
+            }
+            Self::ActionDone { change, actuator, reached: Level::Replicas(replicas), took, .. } => {
                 info!(policy, %change, actuator, replicas, %took, "{reason}");
+            }
+            Self::ActionDone { change, actuator, reached: Level::Limits(limits), took, .. } => {
+                info!(policy, %change, actuator, %limits, %took, "{reason}");
             }
             Self::ActionFailed { change, actuator, error, took, .. } => {
                 warn!(policy, %change, actuator, error, %took, "{reason}");
             }
-            Self::RolledBack { change, removed, .. } => warn!(policy, %change, removed, "{reason}"),
+            Self::RolledBack { change, undone: Undone::Replicas(removed), .. } => {
+                warn!(policy, %change, removed, "{reason}");
+            }
+            Self::RolledBack { change, undone: Undone::Limits(limits), .. } => {
+                warn!(policy, %change, %limits, "{reason}");
+            }
             Self::Stop => warn!("{reason}"),
             Self::Hold { until, by, why, .. } => info!(policy, %until, by, why, "{reason}"),
             Self::ApprovalRequested { proposal, replaces, .. } => {
@@ -600,7 +679,7 @@ mod tests {
             policy: policy.clone(),
             change: change.clone(),
             actuator: "compose",
-            replicas,
+            reached: Level::Replicas(replicas),
             took,
         };
         events.emit(&done(3));

@@ -252,6 +252,7 @@ mod tests {
 
     fn status(metrics: &[(&str, f64)]) -> Status {
         Status {
+            limits: None,
             observed_generation: 1,
             source: SourceRef { file: "web.yaml".to_owned(), document: 0, sha256: String::new() },
             phase: Phase::Active,

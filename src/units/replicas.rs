@@ -27,6 +27,12 @@ impl Bounds {
         if min > max { Err(BoundsError { min, max }) } else { Ok(Self { min, max }) }
     }
 
+    /// So many, neither more nor fewer.
+    #[must_use]
+    pub const fn exactly(replicas: u32) -> Self {
+        Self { min: replicas, max: replicas }
+    }
+
     /// Fewest replicas.
     #[must_use]
     pub const fn min(self) -> u32 {

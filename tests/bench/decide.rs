@@ -118,6 +118,7 @@ impl Case {
             ..Sample::default()
         };
         Replica {
+            restarts: 0,
             id: ReplicaId::new(&format!("{number:064}")),
             name: format!("shop-web-{number}"),
             number,

@@ -123,6 +123,7 @@ fn replica(number: u32, now: Timestamp) -> Replica {
         ..Sample::default()
     };
     Replica {
+        restarts: 0,
         id: ReplicaId::new(&format!("web-{number}")),
         name: format!("web-{number}"),
         number,

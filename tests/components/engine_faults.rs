@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use docktor::actuators::compose::{Compose, ComposeService};
-use docktor::actuators::{Actuator, ActuatorError, Afterwards};
+use docktor::actuators::{Actuator, ActuatorError, Afterwards, Lasts, NewLimit, Resizing};
 use docktor::api::condition::Reason;
+use docktor::api::limits::LimitKind;
+use docktor::api::resources::Apply;
 use docktor::api::target::ComposeTarget;
 use docktor::clients::docker::{AnonymousVolumes, EngineError};
 use docktor::model::change::ChangeId;
@@ -15,16 +17,19 @@ use serde_json::json;
 use super::fake_engine::{FakeEngine, Fault, PROJECT};
 use super::project::{grow, numbers, observe};
 
-fn service(fake: &FakeEngine) -> ComposeService {
-    let target = ComposeTarget {
+fn target() -> ComposeTarget {
+    ComposeTarget {
         project: PROJECT.to_owned(),
         service: "web".to_owned(),
         docker: None,
         strategy: None,
         delete_anonymous_volumes: None,
         stateful: None,
-    };
-    Compose::new(fake.engine().into()).service(target)
+    }
+}
+
+fn service(fake: &FakeEngine) -> ComposeService {
+    Compose::new(fake.engine().into()).service(target())
 }
 
 async fn grow_error(service: &ComposeService, count: u32) -> ActuatorError {
@@ -257,4 +262,57 @@ async fn a_typed_call_to_an_upgraded_engine_is_made_in_its_new_version() {
     fake.upgrade("1.44", "1.52");
     engine.start(&id).await.unwrap();
     assert_eq!(fake.requests().last().unwrap(), &format!("POST /v1.52/containers/{id}/start"));
+}
+
+/// So many tasks for each replica.
+fn tasks(replicas: &[ReplicaId], count: u32) -> Resizing {
+    let limits = vec![NewLimit { kind: LimitKind::TasksMax, value: Some(f64::from(count)) }];
+    let replicas = replicas.iter().map(|it| (it.clone(), limits.clone())).collect();
+    Resizing { replicas, apply: Apply::Live, lasts: Lasts::UntilReboot }
+}
+
+#[tokio::test]
+async fn after_a_failure_half_way_only_what_is_missing_is_changed() {
+    let fake = FakeEngine::start("1.44", "1.53");
+    fake.add(2, json!({}));
+    fake.add(3, json!({}));
+    let web = service(&fake);
+    let ids: Vec<_> = observe(&web).await.replicas.into_iter().map(|it| it.id).collect();
+    let second = format!("POST /containers/{}/update", ids[1]);
+    fake.fail(&second, Fault::Status(500, "the kernel is tired"));
+    let error = web.resize(&tasks(&ids, 64)).await.unwrap_err();
+    assert!(matches!(&error, ActuatorError::Failed { action, .. } if action.contains("-web-2")), "{error:?}");
+    let limits = async || observe(&web).await.replicas.iter().map(|it| it.limits.tasks).collect::<Vec<_>>();
+    assert_eq!(limits().await, [Some(64.0), None, None]);
+
+    let before = fake.requests().len();
+    web.resize(&tasks(&ids, 64)).await.unwrap();
+    assert_eq!(limits().await, [Some(64.0); 3]);
+    assert_eq!(fake.requests()[before..].iter().filter(|it| it.ends_with("/update")).count(), 2);
+}
+
+#[tokio::test]
+async fn an_update_that_was_agreed_to_and_not_made_is_an_error() {
+    let fake = FakeEngine::start("1.44", "1.53");
+    let web = service(&fake);
+    let ids: Vec<_> = observe(&web).await.replicas.into_iter().map(|it| it.id).collect();
+    fake.fail(&format!("POST /containers/{}/update", ids[0]), Fault::Status(200, "fine"));
+    let error = web.resize(&tasks(&ids, 64)).await.unwrap_err();
+    let ActuatorError::Failed { source, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(source.to_string(), "tasksMax should be 64, but the engine has none");
+}
+
+#[tokio::test]
+async fn what_is_forgotten_during_a_look_is_looked_at_again() {
+    let fake = FakeEngine::start("1.44", "1.53");
+    let compose = Compose::new(fake.engine().into());
+    let web = compose.service(target());
+    fake.fail("GET /containers/00", Fault::Slow(Duration::from_millis(500)));
+    let (_, ()) = tokio::join!(observe(&web), async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        compose.forget_all();
+    });
+    let before = fake.requests().len();
+    observe(&web).await;
+    assert!(fake.requests()[before..].iter().any(|it| it.starts_with("GET /v1.53/containers/00")));
 }

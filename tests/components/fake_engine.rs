@@ -175,6 +175,11 @@ impl World {
                 self.containers.get_mut(*id).unwrap()["State"]["Status"] = json!(status);
                 (204, Value::Null)
             }
+            ("POST", ["containers", id, "update"]) => {
+                let host = self.containers.get_mut(*id).unwrap()["HostConfig"].as_object_mut().unwrap();
+                host.extend(body.as_object().unwrap().clone());
+                (200, json!({ "Warnings": null }))
+            }
             ("DELETE", ["containers", id]) => {
                 self.containers.remove(*id);
                 (204, Value::Null)

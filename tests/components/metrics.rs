@@ -54,6 +54,7 @@ fn every_family() -> Metrics {
 
 fn status() -> Status {
     Status {
+        limits: None,
         observed_generation: 1,
         source: SourceRef { file: "web.yaml".to_owned(), document: 0, sha256: String::new() },
         phase: Phase::Active,

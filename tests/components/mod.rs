@@ -7,6 +7,8 @@ mod compose;
 #[cfg(feature = "docker")]
 mod compose_traps;
 #[cfg(feature = "docker")]
+mod compose_limits;
+#[cfg(feature = "docker")]
 mod fake_engine;
 #[cfg(feature = "docker")]
 mod engine_faults;

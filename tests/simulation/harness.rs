@@ -77,10 +77,21 @@ impl Loop {
 
     /// The same, where the time before is known.
     pub async fn start_with(replicas: u32, policy: &str, past: Arc<dyn Past>) -> Self {
+        Self::start_prepared(replicas, policy, past, |_| {}).await
+    }
+
+    /// The same over a workload that is prepared before anybody looks at it.
+    pub async fn start_prepared(
+        replicas: u32,
+        policy: &str,
+        past: Arc<dyn Past>,
+        prepare: impl FnOnce(&World),
+    ) -> Self {
         let clock = Clock::starting_at("2026-11-22T06:00:00Z".parse().expect("a time"));
         let folders = TempDir::new().expect("a folder");
         std::fs::create_dir(folders.path().join("policies")).expect("a folder");
         let world = World::new(clock, replicas);
+        prepare(&world);
         let Begun { admin, events, history, controller } = begin(&folders, clock, &world, &past);
         let run = Self { folders, clock, world, admin, events, history, controller, past, story: Vec::new() };
         run.write("web.yaml", policy);
@@ -183,6 +194,10 @@ impl Loop {
     pub async fn answer(&self, id: &str, verdict: Verdict) -> Result<(), AdminError> {
         let request = AnswerRequest { id: id.to_owned(), verdict, reason: None };
         self.admin.order(Order::Answer { key: web(), request, by: "test".to_owned() }).await
+    }
+
+    pub async fn resume(&self) {
+        self.admin.order(Order::Resume { key: web(), by: "test".to_owned() }).await.expect("resumed");
     }
 
     pub async fn set_mode(&self, mode: Mode) {

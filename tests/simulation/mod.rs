@@ -5,6 +5,7 @@ mod approve;
 mod explain;
 mod forecast;
 mod harness;
+mod limits;
 #[cfg(feature = "history")]
 mod past;
 

@@ -34,7 +34,7 @@ apt_update() {
 }
 
 # Services that a package brings must not start by themselves: while apt runs, a policy says no.
-install() {
+install_packages() {
   [ "$(id -u)" = 0 ] || die "as root: apt-get install $*"
   local policy=/usr/sbin/policy-rc.d made='' log=$RUN/apt.log failed=''
   if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' >$policy; chmod +x $policy; made=1; fi
@@ -51,7 +51,7 @@ need() {
   [ ${#missing[@]} != 0 ] || return 0
   say "installing ${missing[*]}"
   apt_update
-  install "${missing[@]}"
+  install_packages "${missing[@]}"
 }
 
 # suite_apt SUITE...: fills APT with the options for an apt that sees just those

@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::{ComposeContainer, State};
+use super::survey::Looks;
 use crate::actuators::Obstacle;
 use crate::api::condition::Reason;
 use crate::api::target::ComposeTarget;
-use crate::model::observation::Health;
+use crate::model::observation::{Health, Limits};
 
 /// What Compose calls a replica, in front of its final name, while it takes another's place: 12 hex digits and `_`.
 const REPLACING_PREFIX: usize = 13;
@@ -34,16 +35,35 @@ pub(super) fn current(containers: &[ComposeContainer]) -> Option<(Option<&str>, 
     tally.into_iter().max_by_key(|(_, weight)| *weight).map(|(configuration, _)| configuration)
 }
 
-/// The replica to clone: of the current configuration, running and healthy if there is such a one, rather one
-/// that Compose made (it names the image by its reference, even if that has moved), the newest, lowest number
-/// on a tie. A replica that rests at zero will do.
-pub(super) fn choose(containers: &[ComposeContainer]) -> Option<&ComposeContainer> {
+/// The replica to clone: of the current configuration, running and healthy if there is such a one, with the limits
+/// that most of those have (`docker compose up --scale` makes replicas that nobody resized yet), rather one that
+/// Compose made (it names the image by its reference, even if that has moved), the newest, lowest number on a tie. A
+/// replica that rests at zero will do.
+pub(super) fn choose<'a>(containers: &'a [ComposeContainer], looks: &Looks) -> Option<&'a ComposeContainer> {
     let current = current(containers)?;
-    containers
+    let candidates: Vec<_> = containers
         .iter()
         .filter(|it| it.configuration() == current && !it.is_half_made())
         .filter(|it| !matches!(it.state, State::Removing | State::Dead))
-        .max_by_key(|it| (fitness(it), it.change.is_none(), it.created_at, Reverse(it.number)))
+        .collect();
+    let limits = |it: &ComposeContainer| looks.get(&it.id).map(|look| look.limits);
+    let tally = tally(candidates.iter().copied().map(limits));
+    let alike = |it| tally.iter().find(|(of, _)| *of == limits(it)).map(|(_, count)| *count);
+    candidates
+        .into_iter()
+        .max_by_key(|it| (fitness(it), alike(it), it.change.is_none(), it.created_at, Reverse(it.number)))
+}
+
+/// How many have the same limits.
+fn tally(all: impl Iterator<Item = Option<Limits>>) -> Vec<(Option<Limits>, usize)> {
+    let mut tally: Vec<(Option<Limits>, usize)> = Vec::new();
+    for limits in all {
+        match tally.iter_mut().find(|(it, _)| *it == limits) {
+            Some((_, count)) => *count += 1,
+            None => tally.push((limits, 1)),
+        }
+    }
+    tally
 }
 
 /// Higher is better. The configuration is the same in all; health only says where to look first.
@@ -130,6 +150,7 @@ pub(super) fn next_number(containers: &[ComposeContainer]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::super::find::sample;
+    use super::super::survey::Look;
     use super::*;
     use crate::model::change::ChangeId;
     use crate::units::Timestamp;
@@ -154,30 +175,48 @@ mod tests {
         let unhealthy = ComposeContainer { health: Health::Unhealthy, ..sample(3) };
         let stopped = ComposeContainer { state: State::Exited, ..sample(4) };
         let other = with_hash(9, "h0");
-        assert_eq!(choose(&[sample(1), sample(2), unhealthy, stopped, other]).unwrap().number, 2);
+        assert_eq!(
+            choose(&[sample(1), sample(2), unhealthy, stopped, other], &Looks::new()).unwrap().number,
+            2
+        );
     }
 
     #[test]
     fn among_replicas_made_together_the_lowest_number_is_the_donor() {
         let made = Timestamp::from_secs(7);
         let twins = [2, 1, 3].map(|number| ComposeContainer { created_at: made, ..sample(number) });
-        assert_eq!(choose(&twins).unwrap().number, 1);
+        assert_eq!(choose(&twins, &Looks::new()).unwrap().number, 1);
     }
 
     #[test]
     fn a_replica_that_compose_made_is_cloned_before_a_clone() {
         let clone = ComposeContainer { change: Some(ChangeId::new("c")), ..sample(2) };
-        assert_eq!(choose(&[sample(1), clone.clone()]).unwrap().number, 1);
-        assert_eq!(choose(&[clone]).unwrap().number, 2);
+        assert_eq!(choose(&[sample(1), clone.clone()], &Looks::new()).unwrap().number, 1);
+        assert_eq!(choose(&[clone], &Looks::new()).unwrap().number, 2);
+    }
+
+    #[test]
+    fn a_replica_with_the_limits_of_its_siblings_is_cloned_before_one_that_nobody_resized() {
+        let host = |memory: u64| serde_json::json!({"HostConfig": {"Memory": memory}});
+        let resized = |number| ComposeContainer { change: Some(ChangeId::new("c")), ..sample(number) };
+        let containers = [resized(1), resized(2), sample(3)];
+        let look = |it: &ComposeContainer, memory| (it.id.clone(), Look::at(&host(memory), it));
+        let chosen = |memory: [u64; 3]| {
+            let looks = containers.iter().zip(memory).map(|(it, memory)| look(it, memory)).collect();
+            choose(&containers, &looks).unwrap().number
+        };
+        assert_eq!(chosen([512, 512, 64]), 2);
+        assert_eq!(chosen([512, 64, 64]), 3);
+        assert_eq!(chosen([64, 64, 64]), 3);
     }
 
     #[test]
     fn a_replica_resting_at_zero_is_a_donor_but_a_half_made_one_is_not() {
         let resting = ComposeContainer { state: State::Exited, ..sample(1) };
         let half = ComposeContainer { state: State::Created, change: Some(ChangeId::new("c")), ..sample(2) };
-        assert_eq!(choose(&[resting, half.clone()]).unwrap().number, 1);
-        assert_eq!(choose(&[half]), None);
-        assert_eq!(choose(&[]), None);
+        assert_eq!(choose(&[resting, half.clone()], &Looks::new()).unwrap().number, 1);
+        assert_eq!(choose(&[half], &Looks::new()), None);
+        assert_eq!(choose(&[], &Looks::new()), None);
     }
 
     #[test]

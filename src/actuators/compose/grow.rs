@@ -60,7 +60,8 @@ impl ComposeService {
         count: u32,
     ) -> Result<Vec<ReplicaId>, ActuatorError> {
         let containers = self.containers().await?;
-        let donor = donor::choose(&containers).ok_or_else(|| self.not_found())?;
+        let looks = self.looks(&containers).await?;
+        let donor = donor::choose(&containers, &looks).ok_or_else(|| self.not_found())?;
         if let Some(obstacle) = self.obstacle(&containers) {
             return Err(ActuatorError::Refused(obstacle));
         }

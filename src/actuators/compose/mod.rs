@@ -11,22 +11,22 @@ mod clone;
 mod traps;
 mod declared;
 mod facts;
+mod limits;
 mod survey;
 mod make;
 mod grow;
 mod depend;
 mod retire;
+mod resize;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::future::BoxFuture;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use self::survey::Seen;
 use super::{Actuator, ActuatorError, Afterwards, Observed, Resizing};
-use crate::actuators::Obstacle;
-use crate::api::condition::Reason;
 use crate::api::target::ComposeTarget;
 use crate::clients::docker::{Engine, EngineError};
 use crate::model::change::ChangeId;
@@ -41,19 +41,46 @@ pub struct Compose {
     projects: Mutex<BTreeMap<String, Arc<AsyncMutex<()>>>>,
     /// One start at a time where host ports are published: the engine gives out those of a range without a lock.
     starts: AsyncMutex<()>,
+    /// What each service has seen, so that it can be told what to forget.
+    services: Mutex<Vec<(ComposeTarget, Weak<Mutex<Seen>>)>>,
 }
 
 impl Compose {
     /// Compose on that engine. One value serves all its services.
     #[must_use]
     pub fn new(engine: Arc<Engine>) -> Arc<Self> {
-        Arc::new(Self { engine, projects: Mutex::default(), starts: AsyncMutex::default() })
+        let (projects, starts, services) = Default::default();
+        Arc::new(Self { engine, projects, starts, services })
     }
 
     /// The actuator of one service.
     #[must_use]
     pub fn service(self: &Arc<Self>, target: ComposeTarget) -> ComposeService {
-        ComposeService { compose: self.clone(), target, seen: Mutex::default(), making: Mutex::default() }
+        let seen = Arc::<Mutex<Seen>>::default();
+        let mut services = lock(&self.services);
+        services.retain(|(_, it)| it.strong_count() > 0);
+        services.push((target.clone(), Arc::downgrade(&seen)));
+        drop(services);
+        ComposeService { compose: self.clone(), target, seen, making: Mutex::default() }
+    }
+
+    /// Somebody changed a container in a way that its entry in a list does not show: it is to be looked at afresh.
+    pub fn forget(&self, project: &str, service: &str, container: &str) {
+        self.tell(
+            |target| target.project == project && target.service == service,
+            |seen| seen.forget(container),
+        );
+    }
+
+    /// Anything may have changed unheard: everything is to be looked at afresh.
+    pub fn forget_all(&self) {
+        self.tell(|_| true, Seen::forget_all);
+    }
+
+    fn tell(&self, concerns: impl Fn(&ComposeTarget) -> bool, what: impl Fn(&mut Seen)) {
+        let services = lock(&self.services);
+        let concerned = services.iter().filter(|(target, _)| concerns(target));
+        concerned.filter_map(|(_, seen)| seen.upgrade()).for_each(|seen| what(&mut lock(&seen)));
     }
 
     /// Waits until nobody else changes the project.
@@ -76,7 +103,7 @@ impl Compose {
 pub struct ComposeService {
     compose: Arc<Compose>,
     target: ComposeTarget,
-    seen: Mutex<Seen>,
+    seen: Arc<Mutex<Seen>>,
     making: Mutex<BTreeSet<ChangeId>>,
 }
 
@@ -121,12 +148,8 @@ impl Actuator for ComposeService {
         Box::pin(self.retire_all(replicas, afterwards))
     }
 
-    fn resize<'a>(&'a self, _: &'a Resizing) -> BoxFuture<'a, Result<(), ActuatorError>> {
-        let message = "limits of containers cannot be changed yet".to_owned();
-        Box::pin(std::future::ready(Err(ActuatorError::Refused(Obstacle {
-            reason: Reason::NotSupportedYet,
-            message,
-        }))))
+    fn resize<'a>(&'a self, resizing: &'a Resizing) -> BoxFuture<'a, Result<(), ActuatorError>> {
+        Box::pin(self.resize_all(resizing))
     }
 
     fn sweep(&self) -> BoxFuture<'_, Result<u32, ActuatorError>> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::facts::{self, Facts};
 use super::find::{self, ComposeContainer, Fate};
-use super::{ComposeService, donor, lock};
+use super::{ComposeService, donor, limits, lock};
 use crate::actuators::Obstacle;
 use crate::actuators::{ActuatorError, Observed};
 use crate::api::condition::Reason;
@@ -19,7 +19,8 @@ use crate::units::Timestamp;
 /// Longest that docktor waits for one replica to stop.
 const LONGEST_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How often a closer look is reused, so that a limit changed by hand is seen within as many passes.
+/// How often a closer look is reused. A limit changed by hand is seen at once where the engine's events are heard
+/// ([`Compose::forget`](super::Compose::forget)), else within as many passes.
 const MOST_REUSES: u32 = 30;
 
 /// Closer looks under way at once.
@@ -28,14 +29,30 @@ const PARALLEL_LOOKS: usize = 4;
 /// The engine's grace period where the container has none of its own.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-/// The scheduler's period where the container has none of its own, in microseconds.
-const DEFAULT_CPU_PERIOD: f64 = 100_000.0;
-
 /// What was seen before; bounded by the service's containers.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    looks: BTreeMap<String, Look>,
+    looks: Looks,
+    /// Grows when something is forgotten, so that a look begun before is not kept.
+    forgotten: u64,
     facts: Option<(String, u32, Facts)>,
+}
+
+/// Closer looks, by container.
+pub(super) type Looks = BTreeMap<String, Look>;
+
+impl Seen {
+    /// That container is to be looked at afresh.
+    pub(super) fn forget(&mut self, container: &str) {
+        self.looks.remove(container);
+        self.forgotten += 1;
+    }
+
+    /// Every container is to be looked at afresh.
+    pub(super) fn forget_all(&mut self) {
+        self.looks.clear();
+        self.forgotten += 1;
+    }
 }
 
 /// A closer look at a container.
@@ -45,7 +62,7 @@ pub(super) struct Look {
     status: String,
     reuses: u32,
     started_at: Option<Timestamp>,
-    limits: Limits,
+    pub limits: Limits,
     pub grace: Duration,
 }
 
@@ -60,7 +77,7 @@ impl ComposeService {
         lock(&self.seen).looks.retain(|id, _| containers.iter().any(|it| it.id == *id));
         let looks = self.looks(&containers).await?;
         let mut observed = Observed { blocked: self.obstacle(&containers), ..Observed::default() };
-        if let Some(facts) = self.facts(&containers).await? {
+        if let Some(facts) = self.facts(&containers, &looks).await? {
             observed.blocked = observed.blocked.or(facts.obstacle);
             observed.ceiling = facts.ceiling;
             observed.remarks = facts.remarks;
@@ -95,8 +112,12 @@ impl ComposeService {
 
     /// What is known of the donor, at most a few passes old; nothing where there is no donor. What is in the way
     /// is looked at every time, so that it is seen to go.
-    async fn facts(&self, containers: &[ComposeContainer]) -> Result<Option<Facts>, ActuatorError> {
-        let Some(donor) = donor::choose(containers) else { return Ok(None) };
+    async fn facts(
+        &self,
+        containers: &[ComposeContainer],
+        looks: &Looks,
+    ) -> Result<Option<Facts>, ActuatorError> {
+        let Some(donor) = donor::choose(containers, looks) else { return Ok(None) };
         if let Some((id, reuses, facts)) = &mut lock(&self.seen).facts
             && *id == donor.id
             && *reuses < MOST_REUSES
@@ -127,16 +148,23 @@ impl ComposeService {
 
     /// A closer look at each container, asked of the engine where it is new or has changed. One that has gone
     /// meanwhile has none.
-    pub(super) async fn looks(
-        &self,
-        containers: &[ComposeContainer],
-    ) -> Result<BTreeMap<String, Look>, ActuatorError> {
+    pub(super) async fn looks(&self, containers: &[ComposeContainer]) -> Result<Looks, ActuatorError> {
+        let forgotten = lock(&self.seen).forgotten;
         let stale = containers.iter().filter(|it| !self.reuse(it));
         let looks: Vec<_> = stale.map(|it| self.look(it)).collect();
         let fresh: Vec<_> = stream::iter(looks).buffer_unordered(PARALLEL_LOOKS).try_collect().await?;
         let mut seen = lock(&self.seen);
-        seen.looks.extend(fresh.into_iter().flatten());
-        Ok(seen.looks.clone())
+        let mut looks = seen.looks.clone();
+        looks.extend(fresh.into_iter().flatten());
+        if seen.forgotten == forgotten {
+            seen.looks.clone_from(&looks);
+        }
+        Ok(looks)
+    }
+
+    /// That container is to be looked at afresh.
+    pub(super) fn forget(&self, container: &str) {
+        lock(&self.seen).forget(container);
     }
 
     /// Is there a look that still holds? The engine's words change with every restart, and now and then with age.
@@ -176,6 +204,7 @@ impl ComposeService {
         host: HostCapacity,
     ) -> Replica {
         Replica {
+            restarts: 0,
             id: ReplicaId::new(&container.id),
             name: container.name.clone(),
             number: container.number,
@@ -192,12 +221,12 @@ impl ComposeService {
 }
 
 impl Look {
-    fn at(inspected: &Value, container: &ComposeContainer) -> Self {
+    pub(super) fn at(inspected: &Value, container: &ComposeContainer) -> Self {
         Self {
             status: container.status.clone(),
             reuses: 0,
             started_at: read_time(&inspected["State"]["StartedAt"]),
-            limits: read_limits(&inspected["HostConfig"]),
+            limits: limits::read(&inspected["HostConfig"]),
             grace: read_grace(&inspected["Config"]["StopTimeout"]),
         }
     }
@@ -208,20 +237,8 @@ fn read_time(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok().filter(|it| *it > Timestamp::default())
 }
 
-/// Limits as the engine holds them: 0 and -1 are none.
-fn read_limits(host: &Value) -> Limits {
-    let positive = |key: &str| host[key].as_f64().filter(|it| *it > 0.0);
-    let quota = || Some(positive("CpuQuota")? / positive("CpuPeriod").unwrap_or(DEFAULT_CPU_PERIOD));
-    Limits {
-        cpus: positive("NanoCpus").map(|nanos| nanos / 1e9).or_else(quota),
-        memory: positive("Memory"),
-        tasks: positive("PidsLimit"),
-        ..Limits::default()
-    }
-}
-
 /// How long the engine waits after the stop signal; negative means without end.
-fn read_grace(stop_timeout: &Value) -> Duration {
+pub(super) fn read_grace(stop_timeout: &Value) -> Duration {
     match stop_timeout.as_i64() {
         None => DEFAULT_GRACE,
         Some(seconds) => {
@@ -235,22 +252,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn limits_are_read_from_whichever_field_holds_them() {
-        for (host, cpus) in [
-            (json!({"NanoCpus": 1_500_000_000_u64}), Some(1.5)),
-            (json!({"CpuQuota": 50_000, "CpuPeriod": 25_000}), Some(2.0)),
-            (json!({"CpuQuota": 50_000, "CpuPeriod": 0}), Some(0.5)),
-            (json!({"NanoCpus": 0, "CpuQuota": -1}), None),
-            (json!({}), None),
-        ] {
-            assert_eq!(read_limits(&host).cpus, cpus, "{host}");
-        }
-        let limits = read_limits(&json!({"Memory": 1024, "PidsLimit": -1}));
-        assert_eq!((limits.memory, limits.tasks), (Some(1024.0), None));
-        assert_eq!(read_limits(&json!({"PidsLimit": 64})).tasks, Some(64.0));
-    }
 
     #[test]
     fn a_container_that_never_started_has_no_start_time() {

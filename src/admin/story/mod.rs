@@ -159,8 +159,9 @@ pub fn outcome(decision: &DecisionRecord) -> String {
     }
 }
 
-/// The limits that a decision changes, before and after.
-fn resized(decision: &DecisionRecord) -> Option<String> {
+/// The limits that a decision changes, before and after; `None` where it changes none.
+#[must_use]
+pub fn resized(decision: &DecisionRecord) -> Option<String> {
     let (from, to) = (decision.limits_before.as_ref()?, decision.limits.as_ref()?);
     Some(Resize { from: **from, to: **to }.to_string())
 }

@@ -16,7 +16,8 @@ const MAX_NESTING: usize = 16;
 pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec, SpecError> {
     let no_sources = BTreeMap::new();
     let sources = filled.metrics.as_ref().unwrap_or(&no_sources);
-    let mut metrics = Metrics { sources, table: Vec::new(), bands: Vec::new() };
+    let target = required(filled.target.as_ref(), "spec.target")?;
+    let mut metrics = Metrics { target, sources, table: Vec::new(), bands: Vec::new() };
     let has_step = |it: &Option<Direction>| it.as_ref().is_some_and(|it| it.step.is_some());
     let up = required(filled.scale_up.as_ref(), "spec.scaleUp")?;
     let down = required(filled.scale_down.as_ref(), "spec.scaleDown")?;
@@ -39,7 +40,7 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
     let scale_in = filled.scale_in.clone().unwrap_or_default();
     Ok(Spec {
         policy: None,
-        target: required(filled.target.clone(), "spec.target")?,
+        target: target.clone(),
         mode: filled.mode.unwrap_or_default(),
         interval: required(filled.interval, "spec.interval")?,
         window: required(filled.window, "spec.window")?,
@@ -157,7 +158,7 @@ fn compiled(rule: &Rule, path: &str, metrics: &mut Metrics<'_>) -> Result<Compil
 }
 
 fn tracked(it: &Track, path: &str, metrics: &mut Metrics<'_>) -> Result<TrackSpec, SpecError> {
-    let of_target = of_target(&it.metric);
+    let of_target = of_target(&it.metric, metrics.target);
     let goal = match (it.target, it.average_value, of_target) {
         (Some(target), None, Some(metric)) if metric.aggregate == Aggregate::Utilization => {
             Goal::Utilization { resource: metric.resource, target }
@@ -172,9 +173,9 @@ fn tracked(it: &Track, path: &str, metrics: &mut Metrics<'_>) -> Result<TrackSpe
 }
 
 /// What of the target's replicas that metric is, itself or as a trend.
-fn of_target(metric: &str) -> Option<TargetMetric> {
+fn of_target(metric: &str, target: &Target) -> Option<TargetMetric> {
     let trend = trend_metric::parse(metric);
-    TargetMetric::parse(trend.as_ref().map_or(metric, |(of, _)| of))
+    TargetMetric::of(trend.as_ref().map_or(metric, |(of, _)| of), target)
 }
 
 fn forecast(it: &Forecast, metrics: &mut Metrics<'_>) -> Result<ForecastSpec, SpecError> {
@@ -185,7 +186,7 @@ fn forecast(it: &Forecast, metrics: &mut Metrics<'_>) -> Result<ForecastSpec, Sp
         season: it.season,
         average_value: it.average_value,
         confidence: required(it.confidence, "spec.forecast.confidence")?,
-        wakes: of_target(&it.metric).is_none(),
+        wakes: of_target(&it.metric, metrics.target).is_none(),
     })
 }
 
@@ -274,6 +275,7 @@ fn ambiguous(path: &str, needs: &'static str) -> SpecError {
 
 /// The tables of metrics and bands, filled as they are asked for.
 struct Metrics<'a> {
+    target: &'a Target,
     sources: &'a BTreeMap<String, MetricSource>,
     table: Vec<Metric>,
     bands: Vec<Name>,
@@ -302,7 +304,7 @@ impl Metrics<'_> {
     }
 
     fn origin(&mut self, name: &str, path: &str, depth: usize) -> Result<Origin, SpecError> {
-        if let Some(metric) = TargetMetric::parse(name) {
+        if let Some(metric) = TargetMetric::of(name, self.target) {
             return Ok(Origin::Target(metric));
         }
         if let Some((of, kind)) = trend_metric::parse(name) {

@@ -122,11 +122,7 @@ fn every_part_that_this_build_does_not_do_is_named() {
         ("priority: 5", "spec.priority"),
         ("onDelete: Restore", "spec.onDelete"),
         ("scaleIn: {drain: {timeout: 5s}}", "spec.scaleIn.drain"),
-        ("resources: {persistent: true}", "spec.resources"),
-        ("order: ReplicasFirst", "spec.order"),
-        ("drift: {limits: Adopt}", "spec.drift.limits"),
         ("metrics: {a: {push: {}}}", "spec.metrics.a.push"),
-        ("track: [{metric: memory.oomKills, target: 1}]", "spec"),
     ] {
         let found = unsupported(&spec(more));
         assert!(found.iter().any(|it| it.path == path), "{more}: {found:?}");

@@ -21,17 +21,10 @@ pub struct Unsupported {
 pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     let mut found = Found(Vec::new());
     target(spec, &mut found);
-    found.when(spec.sizing.is_some(), "spec.resources", "vertical scaling");
-    found.when(spec.order.is_some(), "spec.order", "vertical scaling");
     found.when(spec.drain.is_some(), "spec.scaleIn.drain", "draining");
     found.when(!spec.notify.is_empty(), "spec.notify", "notifiers");
     found.when(spec.on_delete == OnDelete::Restore, "spec.onDelete", "onDelete: Restore");
     found.when(spec.priority != 0, "spec.priority", "a priority, for which only a HostBudget asks");
-    found.when(spec.drift.limits != OnLimitsDrift::Restore, "spec.drift.limits", "vertical scaling");
-    for metric in &spec.metrics {
-        let unmeasured = matches!(&metric.origin, Origin::Target(it) if it.resource == Resource::OomKills);
-        found.when(unmeasured, "spec", &format!("the metric {}", metric.name));
-    }
     for (name, source) in &spec.sources {
         let kind = source.kind();
         found.when(

@@ -8,19 +8,13 @@ use crate::api::metric::{MetricSource, TARGET_SOURCES};
 use crate::api::path::Path;
 use crate::api::policy::PolicySpec;
 use crate::api::read::hint::{guess, list, shorten};
-use crate::api::target::Target;
 use crate::api::target_metric::TargetMetric;
 use crate::api::trend_metric::{self, TrendKind};
 use crate::units::Duration;
 
-/// What only a systemd unit has besides: the absolute values of what is percent of a limit there.
-const ABSOLUTE: [(&str, &str); 4] =
-    [("cpu", "cores"), ("memory", "bytes"), ("memory", "oomKills"), ("tasks", "count")];
-
 /// The metrics that a policy may speak of.
 pub(super) struct Names<'a> {
     declared: Option<&'a BTreeMap<String, MetricSource>>,
-    target: Option<&'a Target>,
     interval: Option<Duration>,
     unknown: Unknown,
     /// Where sources are declared.
@@ -39,15 +33,8 @@ pub(super) enum Unknown {
 impl<'a> Names<'a> {
     /// Those of `spec`, which stands at `path`.
     pub fn of(spec: &'a PolicySpec, unknown: Unknown, path: &Path) -> Self {
-        let (declared, target) = (spec.metrics.as_ref(), spec.target.as_ref());
-        Self { declared, target, interval: spec.interval, unknown, path: path.key("metrics") }
-    }
-
-    fn target_fields(&self, source: &str) -> impl Iterator<Item = &'static str> {
-        let has_absolute = matches!(self.target, None | Some(Target::Systemd(_)));
-        let absolute = ABSOLUTE.into_iter().filter(move |_| has_absolute);
-        let own: Vec<_> = absolute.filter(|(of, _)| *of == source).map(|(_, field)| field).collect();
-        TargetMetric::fields(source).iter().copied().chain(own)
+        let declared = spec.metrics.as_ref();
+        Self { declared, interval: spec.interval, unknown, path: path.key("metrics") }
     }
 
     /// Notes a mistake at `at` when there is no such metric.
@@ -98,7 +85,7 @@ impl<'a> Names<'a> {
         };
         if TARGET_SOURCES.contains(&source) {
             let fields: Vec<String> =
-                self.target_fields(source).map(|field| format!("{source}.{field}")).collect();
+                TargetMetric::fields(source).iter().map(|field| format!("{source}.{field}")).collect();
             let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
             let trends = trend_metric::names(&format!("{source}.avg"));
             let trends = trends.iter().filter(|it| trend_metric::parse(it).is_some()).map(String::as_str);

@@ -5,9 +5,16 @@ use crate::api::path::Path;
 use crate::api::policy::PolicySpec;
 use crate::api::read::hint::{list, shorten};
 use crate::api::target::{SystemdTarget, Target};
+use crate::units::Bytes;
 
 /// What the name of a unit ends in, for units that have processes.
 const UNIT_SUFFIXES: [&str; 3] = [".service", ".scope", ".slice"];
+
+/// Least memory that the Docker engine takes as a limit.
+const LEAST_CONTAINER_MEMORY: Bytes = Bytes(6 << 20);
+
+/// Least and most of `ioWeight` that the Docker engine's 10 to 1000 stand for, of which 500 is the default.
+const CONTAINER_IO_WEIGHTS: (u64, u64) = (2, 200);
 
 pub(super) fn check(spec: &PolicySpec, target: &Target, path: &Path, findings: &mut Findings) {
     let path = path.key(target.kind());
@@ -21,6 +28,7 @@ pub(super) fn check(spec: &PolicySpec, target: &Target, path: &Path, findings: &
             filled(&it.project, "project", findings);
             filled(&it.service, "service", findings);
             engine(it.docker.as_deref(), &path, findings);
+            container_limits(spec, &path, findings);
         }
         Target::Swarm(it) => {
             filled(&it.service, "service", findings);
@@ -31,6 +39,30 @@ pub(super) fn check(spec: &PolicySpec, target: &Target, path: &Path, findings: &
             }
         }
         Target::Systemd(it) => unit(spec, it, &path, findings),
+    }
+}
+
+/// What the Docker engine has no limit for, or another range.
+fn container_limits(spec: &PolicySpec, target: &Path, findings: &mut Findings) {
+    let Some(resources) = &spec.resources else { return };
+    let path = Path::root().key("spec").key("resources");
+    let mut wrong = |path: Path, message: String| findings.add_after(path, message, vec![target.clone()]);
+    if resources.memory_high.is_some() {
+        let message = "containers have no `memoryHigh`; use `memoryMax`, or a systemd unit";
+        wrong(path.key("memoryHigh"), message.to_owned());
+    }
+    if let Some(it) = resources.memory_max.filter(|it| it.min < LEAST_CONTAINER_MEMORY) {
+        let message =
+            format!("found `{}`; the Docker engine takes at least {LEAST_CONTAINER_MEMORY}", it.min);
+        wrong(path.key("memoryMax").key("min"), message);
+    }
+    if let Some(it) = resources.io_weight {
+        let (least, most) = CONTAINER_IO_WEIGHTS;
+        let ends = [("min", it.min), ("max", it.max)];
+        for (field, found) in ends.into_iter().filter(|(_, found)| !(least..=most).contains(found)) {
+            let message = format!("found `{found}`; for containers, expected {least} to {most}");
+            wrong(path.key("ioWeight").key(field), message);
+        }
     }
 }
 

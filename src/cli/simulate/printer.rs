@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::super::args::{ReportChoice, SimulateArgs};
 use super::super::exit::Failure;
 use super::super::output::{Format, Output, Table, number};
+use super::super::policies;
 use super::policy::Policy;
 use super::report;
-use crate::api::status::Action;
+use crate::api::status::{Action, LimitLevels};
 use crate::model::decision::{Decision, Resize};
 use crate::simulation::report::Report;
 use crate::simulation::shown::Shown;
@@ -245,15 +246,8 @@ fn limits(decision: &Decision) -> String {
     decision.resize.as_ref().map_or_else(|| "-".to_owned(), |it| resized(it))
 }
 
-/// All limits, those that change with what they become: `cpuQuota 200%->300%, tasksMax 250`.
 fn resized(resize: &Resize) -> String {
-    let each = resize.from.iter().map(|(kind, from)| match resize.to.get(kind) {
-        Some(to) if to.total_cmp(&from).is_ne() => {
-            format!("{kind} {}->{}", kind.written(from), kind.written(to))
-        }
-        _ => format!("{kind} {}", kind.written(from)),
-    });
-    each.collect::<Vec<_>>().join(", ")
+    policies::limits(LimitLevels { current: resize.from, desired: resize.to })
 }
 
 const fn action(action: Action) -> &'static str {

@@ -1,8 +1,8 @@
 //! A Docker engine over its HTTP API: the few calls that docktor makes, each with a deadline.
 //!
 //! **bollard** makes every call that docktor only orders or reads a few fields of: `version`, `connect`, `start`,
-//! `stop`, `remove`, `stats`, `events`. **JSON** passes through docktor wherever it must arrive as the engine wrote
-//! it: `list`, `inspect`, image, `changes` and `create`, as one odd container must not spoil a list, and a replica
+//! `stop`, `restart`, `remove`, `stats`, `events`. **JSON** passes through docktor wherever it must arrive as the engine wrote
+//! it: `list`, `inspect`, image, `changes`, `create` and `update`, as one odd container must not spoil a list, and a replica
 //! is cloned with all that its donor has, known to bollard's generated types or not. `info` is JSON too: those
 //! types refuse the whole answer for one unheard word, such as a new cgroup driver.
 //!
@@ -249,6 +249,32 @@ impl Engine {
         let deadline = grace.saturating_add(STOP_MARGIN);
         self.typed(&format!("POST /containers/{id}/stop"), deadline, |docker| async move {
             docker.stop_container(id, None).await
+        })
+        .await
+    }
+
+    /// Changes limits of a container, in the fields of `HostConfig`; fields that are not named stay as they are.
+    /// Gives the engine's warnings: a limit that the kernel does not know is passed over with one.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses. Its books are then as before, though the kernel may have taken a
+    /// part of it.
+    pub async fn update(&self, container: &str, limits: Value) -> Result<Vec<String>, EngineError> {
+        let answer = self.json(&change(format!("/containers/{}/update", encode(container)), limits)).await?;
+        let warnings = answer["Warnings"].as_array().into_iter().flatten();
+        Ok(warnings.filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
+    /// Stops a container with its own signal and grace period, which the caller knows as `grace`, and starts it
+    /// again.
+    ///
+    /// # Errors
+    /// When the engine does not answer or there is no such container.
+    pub async fn restart(&self, container: &str, grace: Duration) -> Result<(), EngineError> {
+        let id = &encode(container);
+        let deadline = grace.saturating_add(STOP_MARGIN).saturating_add(CHANGE_DEADLINE);
+        self.typed(&format!("POST /containers/{id}/restart"), deadline, |docker| async move {
+            docker.restart_container(id, None).await
         })
         .await
     }

@@ -61,8 +61,9 @@ impl Engines {
     pub fn run(&self, tasks: &TaskTracker, wakes: &mpsc::Sender<Wake>, stop: &CancellationToken) {
         let (sampler, sampling) = (Arc::clone(&self.sampler), stop.clone());
         tasks.spawn(async move { sampler.run(sampling).await });
-        let (engine, wakes, stop) = (Arc::clone(&self.engine), wakes.clone(), stop.clone());
-        tasks.spawn(async move { stop.run_until_cancelled(listen(&engine, &wakes)).await });
+        let (engine, compose) = (Arc::clone(&self.engine), Arc::clone(&self.compose));
+        let (wakes, stop) = (wakes.clone(), stop.clone());
+        tasks.spawn(async move { stop.run_until_cancelled(listen(&engine, &compose, &wakes)).await });
     }
 
     /// What moves targets of this engine.

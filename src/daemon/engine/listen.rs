@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
-use crate::clients::docker::Engine;
+use crate::actuators::compose::Compose;
+use crate::clients::docker::{Action, Engine};
 use crate::controller::Wake;
 use crate::controller::backoff;
 
@@ -14,10 +15,10 @@ use crate::controller::backoff;
 const SOUND_AFTER: Duration = Duration::from_secs(10);
 
 /// Wakes the policies of services that something happened to; all of them when events may have been lost.
-pub(super) async fn listen(engine: &Engine, wakes: &mpsc::Sender<Wake>) {
+pub(super) async fn listen(engine: &Engine, compose: &Compose, wakes: &mpsc::Sender<Wake>) {
     let mut outage = Outage::default();
     loop {
-        let end = follow(engine, wakes, &mut outage).await;
+        let end = follow(engine, compose, wakes, &mut outage).await;
         if outage.fails() == Telling::Due {
             tracing::warn!(error = format!("{end:#}"), "no events of the engine");
         }
@@ -26,11 +27,17 @@ pub(super) async fn listen(engine: &Engine, wakes: &mpsc::Sender<Wake>) {
 }
 
 /// Wakes by events until they end, and gives why they did.
-async fn follow(engine: &Engine, wakes: &mpsc::Sender<Wake>, outage: &mut Outage) -> anyhow::Error {
+async fn follow(
+    engine: &Engine,
+    compose: &Compose,
+    wakes: &mpsc::Sender<Wake>,
+    outage: &mut Outage,
+) -> anyhow::Error {
     let mut events = match engine.events().await {
         Ok(events) => events,
         Err(error) => return error.into(),
     };
+    compose.forget_all();
     let _ = wakes.send(Wake::Everything).await;
     let mut sound = pin!(tokio::time::sleep(SOUND_AFTER));
     let end = loop {
@@ -44,6 +51,9 @@ async fn follow(engine: &Engine, wakes: &mpsc::Sender<Wake>, outage: &mut Outage
         match next {
             Some(Ok(event)) => {
                 outage.ends();
+                if event.action == Action::Update {
+                    compose.forget(&event.project, &event.service, &event.container);
+                }
                 let wake = Wake::Compose { project: event.project, service: event.service };
                 let _ = wakes.send(wake).await;
             }

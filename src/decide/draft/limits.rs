@@ -59,5 +59,6 @@ impl Draft {
         self.trail.append(&mut sized.lines);
         self.trail.sort_by_key(|it| it.stage);
         self.resize = Some(Box::new(sized.resize));
+        self.limits_drifted = sized.drifted;
     }
 }

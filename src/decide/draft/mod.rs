@@ -14,7 +14,7 @@ use super::{Constraints, gate, limit, size, victims};
 use crate::api::behavior::Step;
 use crate::api::effective::{Name, Spec};
 use crate::api::status::{Action, NextAllowed, Stage};
-use crate::model::decision::{Decision, Drifted, Limitation, Line, Note, Resize, Sight, Why};
+use crate::model::decision::{Decision, Drifted, Limitation, LimitsDrifted, Line, Note, Resize, Sight, Why};
 use crate::model::memory::{Memory, Purpose};
 use crate::model::observation::{ReplicaId, Snapshot};
 use crate::units::{Bounds, Timestamp};
@@ -43,6 +43,7 @@ pub(super) struct Draft {
     fallback: bool,
     drifted: Option<Drifted>,
     resize: Option<Box<Resize>>,
+    limits_drifted: Option<Box<LimitsDrifted>>,
     schedules: Vec<Name>,
     rollback: Vec<ReplicaId>,
     retire: Vec<ReplicaId>,
@@ -70,6 +71,7 @@ impl Draft {
             fallback: false,
             drifted: None,
             resize: None,
+            limits_drifted: None,
             schedules: Vec::new(),
             rollback: Vec::new(),
             retire: Vec::new(),
@@ -175,6 +177,7 @@ impl Draft {
             fallback: self.fallback,
             scaled_to_zero: memory.scaled_to_zero && self.current == 0,
             drifted: self.drifted,
+            limits_drifted: self.limits_drifted,
             obstacle: None,
             rollback: self.rollback,
             retire: self.retire,

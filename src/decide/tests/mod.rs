@@ -10,6 +10,7 @@ mod replicas;
 mod rules;
 mod sizing;
 mod trends;
+mod units;
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ fn at(seconds: i64) -> Timestamp {
 
 fn replica(number: u32, cpu: Option<f64>) -> Replica {
     Replica {
+        restarts: 0,
         id: ReplicaId::new(&format!("id{number}")),
         name: format!("web-{number}"),
         number,

@@ -79,7 +79,7 @@ impl World {
         let decision = self.decide(snapshot, seconds);
         let resize = resize(&decision);
         if resize.changes() {
-            self.memory.record_resize(&resize.from, &resize.to, at(seconds));
+            self.memory.record_resize(&resize.from, &resize.to, Purpose::Recommendation, at(seconds));
         }
         resize.to
     }
@@ -244,7 +244,7 @@ fn without_replicas_present_limits_are_what_docktor_set_last_or_the_minimum() {
     let mut world = World::new(&format!("{LIMITS}{RULES}"));
     let decision = world.decide(&row(1, &[]), 0);
     assert_eq!(resize(&decision).from, set(r#"{"cpuQuota": "100%", "memoryMax": "8GiB", "tasksMax": 100}"#));
-    world.memory.record_resize(&started(), &started(), at(0));
+    world.memory.record_resize(&started(), &started(), Purpose::Recommendation, at(0));
     assert_eq!(resize(&world.decide(&row(1, &[]), 10)).from, started());
     assert!(world.decide(&row(0, &[]), 20).resize.is_none(), "nothing runs, so there is nothing to size");
 }
@@ -396,23 +396,55 @@ fn limits_move_to_past_use_with_its_margin_once_they_are_outside_of_the_range() 
     assert!((115.0..122.0).contains(&quota), "{quota}");
 }
 
+/// A unit of 1 GiB that uses 0.85 of it.
+fn tight() -> Snapshot {
+    by_use(100.0, GIB, 0.85, 0.85 * GIB)
+}
+
+/// The same, and in the last minute the kernel killed that often, as the sampler or a trace tells it.
+fn killed(kills: f64, seconds: i64) -> [Snapshot; 2] {
+    let (mut sampled, mut told) = (tight(), tight());
+    let at = at(seconds - 10);
+    sampled.replicas[0].samples.push(Sample { at, oom_kills: Some(kills), ..Sample::default() });
+    told.metrics.insert("memory.oomKills".to_owned(), Observation::Value(kills));
+    [sampled, told]
+}
+
 #[test]
 fn a_kill_for_want_of_memory_raises_its_limit_at_once() {
-    let mut world = World::new(HISTOGRAM);
-    let tight = |kills: f64| {
-        let mut snapshot = by_use(100.0, GIB, 0.85, 0.85 * GIB);
-        snapshot.metrics.insert("memory.oomKills".to_owned(), Observation::Value(kills));
-        snapshot
-    };
-    assert!(!resize(&world.decide(&tight(3.0), 0)).changes(), "those were before");
-    let decision = world.decide(&tight(4.0), 60);
-    let memory = resize(&decision).to.get(LimitKind::MemoryMax).unwrap();
-    assert_eq!(
-        (decision.action, decision.reason().as_str()),
-        (Action::ScaleUp, "the kernel killed for want of memory")
-    );
-    // 1 GiB x 1.2 x 1.15 is 1.38 GiB, within a bucket of 5 %.
-    assert!((1.38 * GIB..1.46 * GIB).contains(&memory), "{memory}");
+    for way in 0..2 {
+        let mut world = World::new(HISTOGRAM);
+        assert!(!resize(&world.decide(&killed(0.0, 0)[way], 0)).changes());
+        let decision = world.decide(&killed(1.0, 60)[way], 60);
+        let memory = resize(&decision).to.get(LimitKind::MemoryMax).unwrap();
+        assert_eq!(
+            (decision.action, decision.reason().as_str()),
+            (Action::ScaleUp, "the kernel killed for want of memory")
+        );
+        // 1 GiB x 1.2 x 1.15 is 1.38 GiB, within a bucket of 5 %.
+        assert!((1.38 * GIB..1.46 * GIB).contains(&memory), "{memory}");
+    }
+}
+
+#[test]
+fn a_kill_is_learnt_from_once_though_several_windows_show_it() {
+    let text = HISTOGRAM.replace("interval: 60s", "interval: 60s\nwindow: 5m");
+    let last_oom = |world: &World| world.memory.sizing.as_ref()?.usage.as_ref()?.last_oom;
+    for way in 0..2 {
+        let mut world = World::new(&text);
+        world.decide(&killed(0.0, 0)[way], 0);
+        // The kill of second 50, and another one at 170.
+        for (seconds, expected) in [(60, 60), (120, 60), (180, 180), (240, 180)] {
+            let mut snapshot =
+                if seconds < 180 { killed(1.0, 60)[way].clone() } else { killed(2.0, 60)[way].clone() };
+            if way == 0 && seconds >= 180 {
+                let sample = Sample { at: at(170), oom_kills: Some(1.0), ..Sample::default() };
+                snapshot.replicas[0].samples.push(sample);
+            }
+            world.decide(&snapshot, seconds);
+            assert_eq!(last_oom(&world), Some(at(expected)), "{way} {seconds}");
+        }
+    }
 }
 
 #[test]
@@ -503,7 +535,7 @@ proptest! {
             }
             let _ = (decision.record(), decision.findings());
             if resize.changes() {
-                memory.record_resize(&resize.from, &resize.to, at(now));
+                memory.record_resize(&resize.from, &resize.to, Purpose::Recommendation, at(now));
             } else if decision.action != Action::None {
                 memory.record_change(decision.from, decision.desired, decision.purpose, at(now));
             }

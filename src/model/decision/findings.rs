@@ -1,6 +1,6 @@
 //! What a decision has to say about the policy's conditions.
 
-use super::{Decision, Drifted, Finding, Limitation, Sight, Why};
+use super::{Decision, Drifted, Finding, Limitation, LimitsDrifted, Sight, Why};
 use crate::api::condition::{ConditionStatus, ConditionType, Reason};
 
 impl Decision {
@@ -81,9 +81,22 @@ impl Decision {
         Finding { kind: ConditionType::Fallback, status, reason, message }
     }
 
+    fn limits_drift(&self) -> (Reason, String) {
+        match self.limits_drifted.as_deref() {
+            None => (Reason::NoDrift, "all is as docktor left it".to_owned()),
+            Some(LimitsDrifted { change, contested: false }) => {
+                (Reason::LimitsChanged, format!("somebody else changed limits: {change}"))
+            }
+            Some(LimitsDrifted { change, contested: true }) => {
+                let left = change.from;
+                (Reason::DriftContested, format!("somebody else keeps undoing {left}; docktor gave up"))
+            }
+        }
+    }
+
     fn drift(&self) -> Finding {
         let (reason, message) = match self.drifted {
-            None => (Reason::NoDrift, "the count is what docktor left".to_owned()),
+            None => self.limits_drift(),
             Some(Drifted { left, contested: false }) => {
                 let message = format!("somebody else changed the count from {left} to {}", self.current);
                 (Reason::ReplicasChanged, message)
@@ -93,7 +106,7 @@ impl Decision {
                 (Reason::DriftContested, message)
             }
         };
-        let status = ConditionStatus::from(self.drifted.is_some());
+        let status = ConditionStatus::from(reason != Reason::NoDrift);
         Finding { kind: ConditionType::Drifted, status, reason, message }
     }
 }

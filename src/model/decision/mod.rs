@@ -64,6 +64,8 @@ pub struct Decision {
     pub scaled_to_zero: bool,
     /// Somebody else changed the count, and that is not settled.
     pub drifted: Option<Drifted>,
+    /// Somebody else changed the limits, and that is not settled.
+    pub limits_drifted: Option<Box<LimitsDrifted>>,
     /// Why the target cannot be seen or changed.
     pub obstacle: Option<Reason>,
     /// New replicas that failed and are to be removed, whatever `action` says.
@@ -114,6 +116,15 @@ pub struct Drifted {
     /// What docktor had left.
     pub left: u32,
     /// docktor restored it too often, and gave up.
+    pub contested: bool,
+}
+
+/// A change of limits by somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsDrifted {
+    /// From what docktor had left to what there is.
+    pub change: Resize,
+    /// docktor restored them too often, and gave up.
     pub contested: bool,
 }
 
@@ -174,6 +185,8 @@ pub enum Why {
     },
     /// A limit is outside of its range.
     LimitsOutside,
+    /// Somebody else changed the limits from these, which docktor restores.
+    LimitsDrift(Box<LimitSet>),
     /// A limit is outside of what past use says.
     OutsideOfUse {
         /// Which limit.
@@ -390,6 +403,8 @@ pub enum Note {
         /// Who.
         by: String,
     },
+    /// Changes of limits by others go on as they are.
+    LimitsAdopted(Box<Resize>),
     /// Nothing stands in the way.
     Open,
 }
@@ -438,6 +453,7 @@ impl Decision {
             retire,
             reason: self.reason(),
             approval: self.approval.clone(),
+            limits: None,
         }
     }
 

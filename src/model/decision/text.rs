@@ -67,6 +67,9 @@ impl fmt::Display for Why {
             Self::Drift { left } => {
                 write!(f, "somebody else changed the count from {left}, which docktor restores")
             }
+            Self::LimitsDrift(left) => {
+                write!(f, "somebody else changed the limits from {left}, which docktor restores")
+            }
             Self::LimitsOutside => f.write_str("limits are outside of their range"),
             Self::OutsideOfUse { kind, present, lower, upper } => {
                 let written = |value: f64| kind.written(value.round());
@@ -205,6 +208,7 @@ impl fmt::Display for Note {
             Self::Schedule(name) => write!(f, "schedule {name} is active"),
             Self::Adopted { left } => write!(f, "somebody else changed the count from {left}; adopted"),
             Self::Approved { id, by } => write!(f, "approved by {by} ({id})"),
+            Self::LimitsAdopted(change) => write!(f, "somebody else changed limits: {change}; adopted"),
             Self::Open => f.write_str("nothing stands in the way"),
         }
     }

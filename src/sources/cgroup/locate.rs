@@ -1,5 +1,5 @@
-//! Where the cgroup folders of a process are, from `/proc/PID/cgroup` and `/proc/self/mountinfo` (cgroups(7),
-//! proc_pid_mountinfo(5)). Pure but for the question whether a folder is there.
+//! Where the folders of a cgroup are: of a process's, from `/proc/PID/cgroup`, or of one whose path is known; with
+//! `/proc/self/mountinfo` (cgroups(7), proc_pid_mountinfo(5)). Pure but for the question whether a folder is there.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -39,7 +39,7 @@ pub(super) enum Version {
     V2,
 }
 
-/// One cgroup folder of a process.
+/// One folder of a cgroup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Folder {
     pub(super) path: PathBuf,
@@ -48,7 +48,7 @@ pub(super) struct Folder {
     controllers: Vec<String>,
 }
 
-/// All cgroup folders of a process that can be reached from here.
+/// All folders of a cgroup that can be reached from here.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Folders(Vec<Folder>);
 
@@ -57,6 +57,11 @@ impl Folders {
     pub(super) fn of(&self, controller: Controller) -> Option<&Folder> {
         let v1 = |it: &&Folder| it.controllers.iter().any(|name| name == controller.v1_name());
         self.0.iter().find(v1).or_else(|| self.unified())
+    }
+
+    /// Any of them.
+    pub(super) fn any(&self) -> Option<&Folder> {
+        self.0.first()
     }
 
     /// The folder of the unified hierarchy, which is there beside v1 too, and alone has pressure.
@@ -84,12 +89,31 @@ pub(super) fn folders(
 ) -> Folders {
     let mounts: Vec<Mount> = mountinfo.lines().filter_map(Mount::parse).collect();
     let memberships = memberships.lines().filter_map(Membership::parse);
-    let folders = memberships.filter_map(|it| it.of(owner)).filter_map(|membership| {
-        let reachable = mounts.iter().filter_map(|mount| mount.resolve(&membership));
-        let path = reachable.into_iter().find(|path| exists(path))?;
-        Some(Folder { path, version: membership.version, controllers: membership.controllers })
-    });
+    let folders = memberships.filter_map(|it| it.of(owner)).filter_map(|it| it.folder(&mounts, &exists));
     Folders(folders.collect())
+}
+
+/// The folders of the cgroup of that path, as systemd's `ControlGroup` gives it. On v1 each hierarchy has it at the
+/// same path, where its controllers are on for the unit.
+pub(super) fn folders_of_group(
+    control_group: &str,
+    mountinfo: &str,
+    exists: impl Fn(&Path) -> bool,
+) -> Folders {
+    if control_group.is_empty() {
+        return Folders::default();
+    }
+    let mounts: Vec<Mount> = mountinfo.lines().filter_map(Mount::parse).collect();
+    let mut folders: Vec<Folder> = Vec::new();
+    for mount in &mounts {
+        let membership = Membership {
+            version: mount.version,
+            controllers: mount.controllers.clone(),
+            path: PathBuf::from(control_group),
+        };
+        folders.extend(membership.folder(std::slice::from_ref(mount), &exists));
+    }
+    Folders(folders)
 }
 
 /// A line of `/proc/PID/cgroup`: `4:cpu,cpuacct:/docker/…`, on v2 `0::/docker/…`.
@@ -108,6 +132,12 @@ impl Membership {
         Some(Self { version, controllers: controllers.collect(), path: PathBuf::from(path) })
     }
 
+    /// Where it can be reached through one of the mounts.
+    fn folder(self, mounts: &[Mount], exists: impl Fn(&Path) -> bool) -> Option<Folder> {
+        let path = mounts.iter().filter_map(|mount| mount.resolve(&self)).find(|path| exists(path))?;
+        Some(Folder { path, version: self.version, controllers: self.controllers })
+    }
+
     /// The owner's part of the path; none where the process is not the owner's.
     fn of(mut self, owner: Owner<'_>) -> Option<Self> {
         if let Owner::Container(id) = owner {
@@ -124,6 +154,7 @@ struct Mount {
     /// The cgroup that is seen at `point`; above it nothing is.
     root: PathBuf,
     point: PathBuf,
+    /// On v1, all of the mount's options, the controllers among them.
     controllers: Vec<String>,
 }
 
@@ -139,7 +170,11 @@ impl Mount {
             "cgroup2" => Version::V2,
             _ => return None,
         };
-        let controllers = kind.nth(1)?.split(',').map(str::to_owned).collect();
+        let options = kind.nth(1)?;
+        let controllers = match version {
+            Version::V1 => options.split(',').map(str::to_owned).collect(),
+            Version::V2 => Vec::new(),
+        };
         Some(Self { version, root, point, controllers })
     }
 
@@ -226,6 +261,60 @@ mod tests {
         }
         let unified = folders(&hybrid, HYBRID_MOUNTS, Owner::Process, |_| true).unified().cloned().unwrap();
         assert_eq!(unified.path, Path::new("/sys/fs/cgroup/unified/docker").join(ID));
+    }
+
+    fn of_group(control_group: &str, mounts: &str, controller: Controller) -> Option<(String, Version)> {
+        let folders = folders_of_group(control_group, mounts, |path| !path.ends_with("absent.service"));
+        folders.of(controller).map(|it| (it.path.display().to_string(), it.version))
+    }
+
+    #[test]
+    fn the_folders_of_a_unit_are_found_in_every_layout() {
+        use Controller::{CpuAcct, Memory, Pids};
+        use Version::{V1, V2};
+        let user = "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service";
+        let worker = "/system.slice/worker.service";
+        for (group, mounts, controller, path, version) in [
+            (worker, V2_MOUNTS, Memory, "/sys/fs/cgroup/system.slice/worker.service", V2),
+            (user, V2_MOUNTS, CpuAcct, &*format!("/sys/fs/cgroup{user}"), V2),
+            (worker, HYBRID_MOUNTS, CpuAcct, "/sys/fs/cgroup/cpuacct/system.slice/worker.service", V1),
+            (worker, HYBRID_MOUNTS, Pids, "/sys/fs/cgroup/pids/system.slice/worker.service", V1),
+            (
+                worker,
+                SYSTEMD_V1_MOUNTS,
+                CpuAcct,
+                "/sys/fs/cgroup/cpu,cpuacct/system.slice/worker.service",
+                V1,
+            ),
+            ("/", V2_MOUNTS, CpuAcct, "/sys/fs/cgroup/", V2),
+        ] {
+            let expected = Some((path.to_owned(), version));
+            assert_eq!(of_group(group, mounts, controller), expected, "{group} {controller:?}");
+        }
+        let unified = folders_of_group(worker, HYBRID_MOUNTS, |_| true).unified().cloned().unwrap();
+        assert_eq!(unified.path, Path::new("/sys/fs/cgroup/unified/system.slice/worker.service"));
+    }
+
+    #[test]
+    fn a_controller_that_is_off_for_a_unit_on_v1_is_looked_for_in_the_unified_hierarchy() {
+        let no_memory = |path: &Path| !path.starts_with("/sys/fs/cgroup/memory");
+        let folders = folders_of_group("/system.slice/x.service", HYBRID_MOUNTS, no_memory);
+        let memory = folders.of(Controller::Memory).unwrap();
+        assert_eq!(memory.path, Path::new("/sys/fs/cgroup/unified/system.slice/x.service"));
+    }
+
+    #[test]
+    fn a_unit_that_has_no_cgroup_has_no_folders() {
+        for group in ["", "/system.slice/absent.service", "/../sibling", "relative"] {
+            assert_eq!(of_group(group, V2_MOUNTS, Controller::CpuAcct), None, "{group}");
+        }
+    }
+
+    #[test]
+    fn a_systemd_in_a_container_finds_its_units_below_what_is_mounted_there() {
+        let mounts = "34 25 0:29 /docker/self /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        let found = of_group("/docker/self/system.slice/x.service", mounts, Controller::Pids);
+        assert_eq!(found, Some(("/sys/fs/cgroup/system.slice/x.service".to_owned(), Version::V2)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! CPU, memory, tasks, I/O, pressure and limits of a process's cgroup, read from the kernel's files: cgroup v1,
+//! CPU, memory, tasks, I/O, pressure and limits of a cgroup (a container's, a unit's, a process's), read from the kernel's files: cgroup v1,
 //! v2, and both side by side; laid out by the cgroupfs or the systemd driver.
 //!
 //! Where the files are is asked of the kernel (`locate`), never guessed. They are kept open, which makes a reading
@@ -6,6 +6,7 @@
 //! each reading.
 
 mod file;
+mod gauge;
 mod locate;
 mod parse;
 
@@ -14,14 +15,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::file::{Reader, Source};
+pub use self::gauge::CgroupGauge;
 
+use self::file::{Reader, Source};
 use self::locate::{Controller, Folder, Folders, Owner, Version};
-use super::reading::{Pressure, Reading, Traffic};
+use super::reading::{Pressure, Reading, Stalled, Traffic};
 use crate::clock::Clock;
 use crate::model::observation::{HostCapacity, Limits};
 
-/// Why the cgroup of a process cannot be read.
+/// Why a cgroup cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CgroupError {
     /// There is no such process, here or any more.
@@ -40,15 +42,21 @@ pub enum CgroupError {
         /// Whose.
         pid: u32,
     },
-    /// The cgroup is gone, or another one has taken its place.
-    #[error("cgroup {} is gone", folder.display())]
+    /// The kernel does not account its CPU time: v1, and the controller is off for it.
+    #[error("cgroup {} has no CPU accounting", folder.display())]
+    NoCpuAccounting {
+        /// One of its folders.
+        folder: PathBuf,
+    },
+    /// There is no such cgroup, or no longer, or another one has taken its place.
+    #[error("there is no cgroup {} any more", folder.display())]
     Gone {
         /// Where it was.
         folder: PathBuf,
     },
 }
 
-/// The cgroup of one process, ready to be read again and again.
+/// A cgroup, ready to be read again and again.
 #[derive(Debug)]
 pub struct Cgroup {
     clock: Clock,
@@ -62,9 +70,9 @@ pub struct Cgroup {
     tasks: Option<Source<u64>>,
     io: Option<Source<Traffic>>,
     network: Option<Source<Traffic>>,
-    pressure_cpu: Option<Source<Duration>>,
-    pressure_memory: Option<Source<Duration>>,
-    pressure_io: Option<Source<Duration>>,
+    pressure_cpu: Option<Source<Stalled>>,
+    pressure_memory: Option<Source<Stalled>>,
+    pressure_io: Option<Source<Stalled>>,
     cpu_quota: Option<Source<f64>>,
     cpu_period: Option<Source<f64>>,
     memory_limit: Option<Source<u64>>,
@@ -88,6 +96,21 @@ impl Cgroup {
     /// this process in a container with process numbers of its own.
     pub fn of_container(clock: Clock, pid: u32, id: &str, host: HostCapacity) -> Result<Self, CgroupError> {
         Self::of(clock, pid, Owner::Container(id), host)
+    }
+
+    /// The cgroup of that path, as systemd's `ControlGroup` property gives it: `/system.slice/worker.service`.
+    ///
+    /// # Errors
+    /// `Gone` when there is none (the path of a unit that does not run is empty); when its CPU time is not
+    /// accounted.
+    pub fn of_group(clock: Clock, control_group: &str, host: HostCapacity) -> Result<Self, CgroupError> {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let folders = locate::folders_of_group(control_group, &mounts, |path| path.is_dir());
+        let Some(any) = folders.any() else {
+            return Err(CgroupError::Gone { folder: PathBuf::from(control_group) });
+        };
+        let opened = Self::open(clock, &folders, host);
+        opened.ok_or_else(|| CgroupError::NoCpuAccounting { folder: any.path.clone() })
     }
 
     fn of(clock: Clock, pid: u32, owner: Owner<'_>, host: HostCapacity) -> Result<Self, CgroupError> {
@@ -121,7 +144,7 @@ impl Cgroup {
             Some(folder) => (folder.source("cpu.max", parse::cpu_max), None),
             None => (None, None),
         };
-        let pressure = |name| folders.unified().and_then(|it| it.source(name, parse::pressure_some));
+        let pressure = |name| folders.unified().and_then(|it| it.source(name, parse::pressure));
         Some(Self {
             clock,
             inode: std::fs::metadata(&cpu_folder.path).ok()?.ino(),
@@ -201,6 +224,7 @@ impl Cgroup {
             tasks: read.optional(&self.tasks),
             network: read.optional(&self.network),
             io: read.optional(&self.io),
+            oom_kills: read.optional(&self.oom_kills),
             pressure: Pressure {
                 cpu: read.optional(&self.pressure_cpu),
                 memory: read.optional(&self.pressure_memory),
@@ -208,12 +232,6 @@ impl Cgroup {
             },
             limits: self.limits(&mut read),
         })
-    }
-
-    /// How often the kernel has killed a process of it for want of memory.
-    #[must_use]
-    pub fn oom_kills(&self) -> Option<u64> {
-        Reader::default().optional(&self.oom_kills)
     }
 
     /// Read with every sample, as `docker update` and systemd change them at any time.
@@ -249,6 +267,29 @@ mod tests {
             Cgroup::of_process(Clock::system(), std::process::id(), HostCapacity::default()).unwrap();
         let reading = cgroup.read().unwrap();
         assert!(reading.cpu.unwrap() > Duration::ZERO);
+    }
+
+    /// The path of this very process's cgroup in the hierarchy that accounts CPU time.
+    fn own_control_group() -> String {
+        let memberships = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+        let accounts_cpu = |line: &&str| line.starts_with("0::") || line.contains("cpuacct");
+        let line = memberships.lines().find(accounts_cpu).unwrap();
+        line.splitn(3, ':').nth(2).unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_cgroup_is_found_by_its_path() {
+        let host = HostCapacity::default();
+        let cgroup = Cgroup::of_group(Clock::system(), &own_control_group(), host).unwrap();
+        assert!(cgroup.read().unwrap().cpu.unwrap() > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_path_that_is_empty_or_leads_nowhere_is_a_cgroup_that_is_gone() {
+        for path in ["", "/system.slice/there-is-no-such.service"] {
+            let error = Cgroup::of_group(Clock::system(), path, HostCapacity::default()).unwrap_err();
+            assert!(matches!(error, CgroupError::Gone { .. }), "{error}");
+        }
     }
 
     #[test]

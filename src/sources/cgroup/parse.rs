@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::sources::reading::Traffic;
+use crate::sources::reading::{Stalled, Traffic, Waited};
 
 /// v1 writes "no limit" as the largest multiple of a page; no machine has this much.
 const NO_MEMORY_LIMIT: u64 = 1 << 60;
@@ -81,11 +81,21 @@ pub(super) fn blkio_service_bytes(text: &str) -> Option<Traffic> {
     Some(bytes)
 }
 
-/// `cpu.pressure` and its like: how long some task waited.
-pub(super) fn pressure_some(text: &str) -> Option<Duration> {
-    let some = text.lines().find_map(|line| line.strip_prefix("some "))?;
-    let total = some.split(' ').find_map(|field| field.strip_prefix("total="))?;
-    number(total).map(Duration::from_micros)
+/// `cpu.pressure` and its like. Kernels before 5.13 have no `full` of CPU.
+pub(super) fn pressure(text: &str) -> Option<Stalled> {
+    let line = |kind: &str| waited(text.lines().find_map(|line| line.strip_prefix(kind))?);
+    Some(Stalled { some: line("some ")?, full: line("full ") })
+}
+
+/// `avg10=42.72 avg60=42.04 avg300=39.24 total=343297605`.
+fn waited(line: &str) -> Option<Waited> {
+    let field = |key: &str| line.split(' ').find_map(|it| it.strip_prefix(key)?.strip_prefix('='));
+    let average = |key| field(key)?.parse::<f64>().ok().filter(|it| (0.0..=100.0).contains(it));
+    Some(Waited {
+        total: Duration::from_micros(number(field("total")?)?),
+        avg10: average("avg10")?,
+        avg60: average("avg60")?,
+    })
 }
 
 /// `/proc/PID/net/dev`: bytes of all interfaces but loopback.
@@ -222,9 +232,15 @@ Inter-|   Receive                                                |  Transmit
     }
 
     #[test]
-    fn pressure_is_the_time_in_which_some_task_waited() {
-        assert_eq!(pressure_some(PRESSURE), Some(Duration::from_micros(343_297_605)));
-        assert_eq!(pressure_some("full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"), None);
+    fn pressure_is_the_time_in_which_some_and_all_tasks_waited_and_the_kernels_averages() {
+        let waited = |total| Waited { total: Duration::from_micros(total), avg10: 42.72, avg60: 42.04 };
+        let (some, full) = (waited(343_297_605), Some(waited(343_286_244)));
+        assert_eq!(pressure(PRESSURE), Some(Stalled { some, full }));
+        let (first, rest) = PRESSURE.split_once('\n').unwrap();
+        assert_eq!(pressure(first), Some(Stalled { some, full: None }), "cpu.pressure before Linux 5.13");
+        for text in [rest, "", "some avg10=nan avg60=0.00 total=7\n", "some avg10=0.00 avg60=0.00\n"] {
+            assert_eq!(pressure(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -237,7 +253,7 @@ Inter-|   Receive                                                |  Transmit
         #[test]
         fn no_text_makes_a_parser_panic(text in "[ -~\n]{0,200}") {
             let _ = (cpu_max(&text), io_stat(&text), blkio_service_bytes(&text), net_dev(&text));
-            let _ = (pressure_some(&text), oom_kill(&text), number(&text));
+            let _ = (pressure(&text), oom_kill(&text), number(&text));
         }
     }
 }

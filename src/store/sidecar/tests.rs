@@ -20,6 +20,7 @@ fn status(name: &str) -> ScalingPolicyStatus {
         kind: "ScalingPolicyStatus".to_owned(),
         metadata: StatusMetadata { name: name.to_owned(), generation: 1 },
         status: Status {
+            limits: None,
             observed_generation: 1,
             source: SourceRef { file: "web.yaml".to_owned(), document: 0, sha256: "abc".to_owned() },
             phase: Phase::Active,

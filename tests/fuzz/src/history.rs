@@ -8,7 +8,7 @@ use docktor::decide::Constraints;
 use docktor::model::change::ChangeId;
 use docktor::model::decision::Decision;
 use docktor::model::forecast::{Forecast, Model, Prediction};
-use docktor::model::memory::{Hold, HoldDirection, Memory, Wish};
+use docktor::model::memory::{Hold, HoldDirection, Memory, Purpose, Wish};
 use docktor::model::observation::{
     Health, HostCapacity, Limits, Observation, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot,
 };
@@ -112,6 +112,7 @@ fn replica(from: &mut Chooser<'_>, number: u32, now: Timestamp) -> Replica {
     let sample =
         Sample { at: now, cpu: use_of(from), memory: use_of(from), tasks: use_of(from), ..Sample::default() };
     Replica {
+        restarts: 0,
         id: ReplicaId::new(&id),
         name: format!("web-{number}"),
         number,
@@ -160,7 +161,7 @@ pub fn outcome(from: &mut Chooser<'_>, memory: &mut Memory, decision: &Decision,
         _ => {
             memory.settle(&id);
             if let Some(resize) = decision.resize.as_ref().filter(|it| it.changes()) {
-                memory.record_resize(&resize.from, &resize.to, now);
+                memory.record_resize(&resize.from, &resize.to, Purpose::Recommendation, now);
             }
             memory.record_change(decision.from, decision.desired, decision.purpose, now);
             decision.desired
