@@ -5,6 +5,7 @@
 //! at a time and never two of one policy: a pass takes the policy's state out of its slot and brings it back.
 
 pub mod act;
+pub mod approve;
 pub mod backoff;
 pub mod bind;
 pub mod forecast;
@@ -476,7 +477,10 @@ impl Order {
     /// The policy it is for; none where it is for all.
     const fn key(&self) -> Option<&PolicyKey> {
         match self {
-            Self::Hold { key, .. } | Self::Resume { key, .. } | Self::SetMode { key, .. } => Some(key),
+            Self::Hold { key, .. }
+            | Self::Resume { key, .. }
+            | Self::Answer { key, .. }
+            | Self::SetMode { key, .. } => Some(key),
             Self::HoldAll { .. } | Self::ResumeAll { .. } => None,
         }
     }
@@ -488,7 +492,7 @@ impl Order {
                 Some(Self::Hold { key: key.clone(), request: request.clone(), by: by.clone() })
             }
             Self::ResumeAll { by } => Some(Self::Resume { key: key.clone(), by: by.clone() }),
-            Self::Hold { .. } | Self::Resume { .. } | Self::SetMode { .. } => None,
+            Self::Hold { .. } | Self::Resume { .. } | Self::Answer { .. } | Self::SetMode { .. } => None,
         }
     }
 }
