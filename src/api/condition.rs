@@ -91,6 +91,11 @@ pub enum Reason {
     NotCloneable,
     SharedVolume,
     DependencyNotReady,
+    PermissionDenied,
+    UnitNotUsable,
+    NotDelegated,
+    DaemonReloadNeeded,
+    SliceLimit,
     // ScalingLimited
     DesiredWithinRange,
     TooFewReplicas,

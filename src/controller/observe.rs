@@ -6,6 +6,7 @@ use crate::actuators::{Actuator, ActuatorError, Observed};
 use crate::api::effective::Spec;
 use crate::model::key::PolicyKey;
 use crate::model::observation::{Limits, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot};
+use crate::sources::pressure::{Trigger, triggers};
 use crate::sources::sampler::Sampler;
 use crate::units::{self, Timestamp};
 
@@ -22,6 +23,8 @@ pub trait Usage: Send + Sync {
         window: units::Duration,
         interval: units::Duration,
     );
+    /// Listens for such pressure on this policy's replicas from now on, and wakes it then.
+    fn listen(&self, policy: &PolicyKey, triggers: &[Trigger]);
     /// Samples this policy's replicas no longer.
     fn forget(&self, policy: &PolicyKey);
     /// The samples of a replica after `from`, up to and with `to`, oldest first.
@@ -39,6 +42,10 @@ impl Usage for Sampler {
         interval: units::Duration,
     ) {
         Self::watch(self, policy, replicas, window, interval);
+    }
+
+    fn listen(&self, policy: &PolicyKey, triggers: &[Trigger]) {
+        Self::listen(self, policy, triggers);
     }
 
     fn forget(&self, policy: &PolicyKey) {
@@ -73,6 +80,7 @@ pub fn snapshot(
 ) -> Snapshot {
     let running = replicas.iter().filter(|it| it.phase == ReplicaPhase::Running).map(|it| it.id.clone());
     usage.watch(key, running.collect(), spec.window, spec.interval);
+    usage.listen(key, &triggers(spec));
     let from = now.minus(spec.window);
     for replica in &mut replicas {
         replica.samples = usage.window(&replica.id, from, now);

@@ -195,12 +195,22 @@ impl Parts {
         }
     }
 
-    /// Is this pass an evaluation on the policy's interval? A pass woken earlier is not.
+    /// Is this pass an evaluation on the policy's interval? A pass woken earlier is not, save for one under pressure,
+    /// with which a new interval begins. Two in a row are never early.
     fn is_evaluation(&self, policy: &mut Policy, bound: &Bound) -> bool {
         let (now, interval) = (self.clock.now(), bound.spec.interval);
+        let pressed = std::mem::take(&mut policy.pressed);
         match policy.next_evaluation {
-            Some(at) if now < at => false,
+            Some(at) if now < at => {
+                let early = pressed && policy.evaluated && !policy.was_early;
+                if early {
+                    policy.was_early = true;
+                    policy.next_evaluation = Some(now.plus(interval));
+                }
+                early
+            }
             Some(at) => {
+                policy.was_early = false;
                 let next = at.plus(interval);
                 policy.next_evaluation = Some(if next > now { next } else { now.plus(interval) });
                 true

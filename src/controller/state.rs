@@ -76,6 +76,10 @@ pub struct Policy {
     pub evaluated: bool,
     /// When the next evaluation is due.
     pub next_evaluation: Option<Timestamp>,
+    /// Its replicas are under pressure: the next evaluation may come early.
+    pub pressed: bool,
+    /// The last evaluation came early; the next one will not.
+    pub was_early: bool,
     /// The forecast, where the text asks for one.
     pub foresight: Option<Foresight>,
 }
@@ -101,6 +105,8 @@ impl Policy {
             stopped: false,
             evaluated: false,
             next_evaluation: None,
+            pressed: false,
+            was_early: false,
             foresight: None,
         };
         policy.settle_in();
