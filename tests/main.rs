@@ -8,3 +8,5 @@ mod docs;
 mod golden;
 #[cfg(feature = "testing")]
 mod simulation;
+#[cfg(feature = "systemd")]
+mod systemd;
