@@ -1,5 +1,6 @@
 //! Against a real systemd, as root: `make test-systemd` runs these in the testbed's VM, and nothing else does.
 
+<<<<<<< HEAD
 mod citizen;
 mod limits;
 mod unit;
@@ -11,3 +12,6 @@ pub fn program(name: &str) -> PathBuf {
     let folder = std::env::var_os("DOCKTOR_PROGRAMS").expect("these tests are run by `make test-systemd`");
     PathBuf::from(folder).join(name)
 }
+=======
+mod pressure;
+>>>>>>> kernel
