@@ -5,6 +5,7 @@
 //! at a time and never two of one policy: a pass takes the policy's state out of its slot and brings it back.
 
 pub mod act;
+pub mod approve;
 pub mod backoff;
 pub mod bind;
 pub mod forecast;
@@ -57,6 +58,8 @@ pub enum Wake {
     Reload,
     /// Look at this policy: an action of it ended.
     Policy(PolicyKey),
+    /// Look at this policy, and evaluate it now: its replicas are under pressure.
+    Pressure(PolicyKey),
     /// Look at the policies of this Compose service: the engine told of a change.
     Compose {
         /// The project.
@@ -96,6 +99,8 @@ struct Slot {
     waiting: Vec<Submission>,
     /// The folder has something newer than the state knows.
     stale: bool,
+    /// Its replicas are under pressure.
+    pressed: bool,
     /// It had its first pass.
     seen: bool,
 }
@@ -298,7 +303,7 @@ impl Controller {
             },
             None => {
                 let policy = Some(Box::new(Policy::load(entry, &self.parts)));
-                let slot = Slot { policy, waiting: Vec::new(), stale: false, seen: false };
+                let slot = Slot { policy, waiting: Vec::new(), stale: false, pressed: false, seen: false };
                 self.slots.insert(key.clone(), slot);
             }
         }
@@ -328,6 +333,7 @@ impl Controller {
                 slot.stale = true;
                 continue;
             };
+            policy.pressed |= std::mem::take(&mut slot.pressed);
             self.parts.metrics.workqueue_waited(late);
             let parts = Arc::clone(&self.parts);
             let task = self.passes.spawn(async move {
@@ -393,6 +399,12 @@ impl Controller {
                 self.supervision.iter_mut().for_each(Supervision::reload);
             }
             Wake::Policy(key) => self.queue.add(key.clone(), now, now),
+            Wake::Pressure(key) => {
+                if let Some(slot) = self.slots.get_mut(key) {
+                    slot.pressed = true;
+                    self.queue.add(key.clone(), now, now);
+                }
+            }
             Wake::Everything => {
                 for key in self.slots.keys() {
                     self.queue.add(key.clone(), now, now);
@@ -465,7 +477,10 @@ impl Order {
     /// The policy it is for; none where it is for all.
     const fn key(&self) -> Option<&PolicyKey> {
         match self {
-            Self::Hold { key, .. } | Self::Resume { key, .. } | Self::SetMode { key, .. } => Some(key),
+            Self::Hold { key, .. }
+            | Self::Resume { key, .. }
+            | Self::Answer { key, .. }
+            | Self::SetMode { key, .. } => Some(key),
             Self::HoldAll { .. } | Self::ResumeAll { .. } => None,
         }
     }
@@ -477,7 +492,7 @@ impl Order {
                 Some(Self::Hold { key: key.clone(), request: request.clone(), by: by.clone() })
             }
             Self::ResumeAll { by } => Some(Self::Resume { key: key.clone(), by: by.clone() }),
-            Self::Hold { .. } | Self::Resume { .. } | Self::SetMode { .. } => None,
+            Self::Hold { .. } | Self::Resume { .. } | Self::Answer { .. } | Self::SetMode { .. } => None,
         }
     }
 }

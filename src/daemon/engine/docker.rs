@@ -59,6 +59,11 @@ impl Engines {
 
     /// Samples replicas and listens to events, until `stop`.
     pub fn run(&self, tasks: &TaskTracker, wakes: &mpsc::Sender<Wake>, stop: &CancellationToken) {
+        let pressed = wakes.clone();
+        self.sampler.on_pressure(move |policy| {
+            // Where so much wakes already, the next evaluation is soon enough.
+            let _ = pressed.try_send(Wake::Pressure(policy.clone()));
+        });
         let (sampler, sampling) = (Arc::clone(&self.sampler), stop.clone());
         tasks.spawn(async move { sampler.run(sampling).await });
         let (engine, compose) = (Arc::clone(&self.engine), Arc::clone(&self.compose));

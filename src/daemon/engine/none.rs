@@ -13,6 +13,7 @@ use crate::controller::bind::Actuators;
 use crate::controller::observe::Usage;
 use crate::model::key::PolicyKey;
 use crate::model::observation::{Limits, ReplicaId, Sample};
+use crate::sources::pressure::Trigger;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::units::{Duration, Timestamp};
@@ -52,6 +53,8 @@ struct NoUsage;
 
 impl Usage for NoUsage {
     fn watch(&self, _: &PolicyKey, _: Vec<ReplicaId>, _window: Duration, _interval: Duration) {}
+
+    fn listen(&self, _: &PolicyKey, _: &[Trigger]) {}
 
     fn forget(&self, _: &PolicyKey) {}
 
