@@ -5,6 +5,8 @@
 
 #[cfg(feature = "docker")]
 pub mod compose;
+#[cfg(feature = "systemd")]
+pub mod systemd;
 
 use std::collections::BTreeMap;
 

@@ -83,6 +83,29 @@ pub enum SystemdManager {
     User,
 }
 
+impl SystemdManager {
+    /// The word for it in ids and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+        }
+    }
+}
+
+impl SystemdTarget {
+    /// Is it about this unit: the unit itself, or an instance of its template?
+    #[must_use]
+    pub fn is_about(&self, manager: SystemdManager, unit: &str) -> bool {
+        let is_instance = || {
+            let (prefix, suffix) = self.unit.split_once("@.")?;
+            unit.strip_prefix(prefix)?.strip_prefix('@')?.strip_suffix(suffix)?.strip_suffix('.')
+        };
+        self.manager.unwrap_or_default() == manager && (self.unit == unit || is_instance().is_some())
+    }
+}
+
 impl Target {
     /// The word for the actuator that moves it: YAML key, metric label and docs page.
     #[must_use]
@@ -100,7 +123,10 @@ impl fmt::Display for Target {
         match self {
             Self::Compose(it) => write!(f, "compose/{}/{}", it.project, it.service),
             Self::Swarm(it) => write!(f, "swarm/{}", it.service),
-            Self::Systemd(it) => write!(f, "systemd/{}", it.unit),
+            Self::Systemd(it) => match it.manager.unwrap_or_default() {
+                SystemdManager::System => write!(f, "systemd/{}", it.unit),
+                SystemdManager::User => write!(f, "systemd/user/{}", it.unit),
+            },
         }
     }
 }

@@ -2,3 +2,5 @@
 
 #[cfg(feature = "docker")]
 pub mod docker;
+#[cfg(feature = "systemd")]
+pub mod systemd;

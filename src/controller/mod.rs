@@ -5,6 +5,7 @@
 //! at a time and never two of one policy: a pass takes the policy's state out of its slot and brings it back.
 
 pub mod act;
+pub mod approve;
 pub mod backoff;
 pub mod bind;
 pub mod forecast;
@@ -14,6 +15,7 @@ pub mod queue;
 pub mod reconcile;
 pub mod record;
 pub mod state;
+pub mod supervise;
 pub mod transitions;
 
 use std::collections::BTreeMap;
@@ -34,6 +36,7 @@ use crate::telemetry::event::Event;
 use queue::Queue;
 use reconcile::Parts;
 use state::Policy;
+use supervise::{Supervision, Supervisor};
 
 /// Most passes at the same time.
 pub const CONCURRENT_PASSES: usize = 8;
@@ -51,6 +54,8 @@ const STOP_WAITS: Duration = Duration::from_secs(5);
 pub enum Wake {
     /// Look at the policy folder.
     Folder,
+    /// The same, and tell the supervisor when it was read.
+    Reload,
     /// Look at this policy: an action of it ended.
     Policy(PolicyKey),
     /// Look at this policy, and evaluate it now: its replicas are under pressure.
@@ -83,6 +88,7 @@ pub struct Controller {
     stopped: bool,
     swept: Instant,
     unseen: usize,
+    supervision: Option<Supervision>,
 }
 
 /// Where a policy's state is between passes.
@@ -137,7 +143,15 @@ impl Controller {
             stopped: false,
             swept: Instant::now(),
             unseen: 0,
+            supervision: None,
         }
+    }
+
+    /// The same controller, whose loop tells `supervisor` that it turns.
+    #[must_use]
+    pub fn supervised(mut self, supervisor: Box<dyn Supervisor>) -> Self {
+        self.supervision = Some(Supervision::new(supervisor));
+        self
     }
 
     /// Reconciles until `stop`. Unfinished changes stay recorded and go on at the next start.
@@ -146,6 +160,9 @@ impl Controller {
         loop {
             self.start_rescan();
             self.start_passes();
+            if let Some(supervision) = &mut self.supervision {
+                supervision.turned();
+            }
             let due = self.due();
             tokio::select! {
                 biased;
@@ -183,7 +200,8 @@ impl Controller {
     fn due(&self) -> Instant {
         let free = self.passes.len() < CONCURRENT_PASSES;
         let next = if free { self.queue.next() } else { None };
-        next.unwrap_or_else(|| Instant::now() + queue::LONGEST_WAIT)
+        let next = next.unwrap_or_else(|| Instant::now() + queue::LONGEST_WAIT);
+        self.supervision.as_ref().map_or(next, |it| next.min(it.due()))
     }
 
     fn start_rescan(&mut self) {
@@ -218,6 +236,11 @@ impl Controller {
         self.parts.metrics.set_policies_invalid(self.invalid());
         self.look_for_stop();
         self.sweep();
+        if !self.rescan_wanted
+            && let Some(supervision) = &mut self.supervision
+        {
+            supervision.folder_read();
+        }
     }
 
     /// Memories of policies that have been gone for long enough go too, now and then.
@@ -371,6 +394,10 @@ impl Controller {
         let now = Instant::now();
         match wake {
             Wake::Folder => self.rescan_wanted = true,
+            Wake::Reload => {
+                self.rescan_wanted = true;
+                self.supervision.iter_mut().for_each(Supervision::reload);
+            }
             Wake::Policy(key) => self.queue.add(key.clone(), now, now),
             Wake::Pressure(key) => {
                 if let Some(slot) = self.slots.get_mut(key) {
@@ -450,7 +477,10 @@ impl Order {
     /// The policy it is for; none where it is for all.
     const fn key(&self) -> Option<&PolicyKey> {
         match self {
-            Self::Hold { key, .. } | Self::Resume { key, .. } | Self::SetMode { key, .. } => Some(key),
+            Self::Hold { key, .. }
+            | Self::Resume { key, .. }
+            | Self::Answer { key, .. }
+            | Self::SetMode { key, .. } => Some(key),
             Self::HoldAll { .. } | Self::ResumeAll { .. } => None,
         }
     }
@@ -462,7 +492,7 @@ impl Order {
                 Some(Self::Hold { key: key.clone(), request: request.clone(), by: by.clone() })
             }
             Self::ResumeAll { by } => Some(Self::Resume { key: key.clone(), by: by.clone() }),
-            Self::Hold { .. } | Self::Resume { .. } | Self::SetMode { .. } => None,
+            Self::Hold { .. } | Self::Resume { .. } | Self::Answer { .. } | Self::SetMode { .. } => None,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::forecast::Foresight;
 use super::reconcile::Parts;
 use crate::actuators::{ActuatorError, Obstacle};
 use crate::admin::order::{AdminError, Order};
+use crate::admin::view::AnswerRequest;
 use crate::api::condition::Condition;
 use crate::api::policy::Mode;
 use crate::api::status::DecisionRecord;
@@ -202,9 +203,9 @@ impl Policy {
                 self.failures = 0;
                 Ok(Event::HoldEnded { policy })
             }
-            Order::SetMode { mode: Mode::Approve, .. } => {
-                let reason = "mode Approve is not supported yet; use Auto, Observe or Disabled".to_owned();
-                Err(AdminError::Refused { reason })
+            Order::Answer { request: AnswerRequest { id, verdict, reason }, by, .. } => {
+                let answer = memory.approvals.answer(id, *verdict, by, reason.as_deref(), now)?;
+                Ok(Event::ApprovalAnswered { policy, verdict: *verdict, answer: Box::new(answer) })
             }
             Order::SetMode { mode, by, .. } => {
                 memory.set_mode(Some(*mode));

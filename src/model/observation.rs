@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::change::ChangeId;
 use super::forecast::Forecast;
 use crate::api::limits::LimitKind;
+use crate::api::target::SystemdManager;
 use crate::units::Timestamp;
 
 /// All that one pass saw.
@@ -40,7 +41,7 @@ pub enum Observation {
     Failed,
 }
 
-/// Which replica: the engine's container id, or the unit's name.
+/// Which replica: the engine's container id, or a unit's manager and name (`system/worker.service`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReplicaId(Arc<str>);
@@ -50,6 +51,21 @@ impl ReplicaId {
     #[must_use]
     pub fn new(id: &str) -> Self {
         Self(id.into())
+    }
+
+    /// The unit of that name as a replica.
+    #[must_use]
+    pub fn of_unit(manager: SystemdManager, unit: &str) -> Self {
+        Self::new(&format!("{}/{unit}", manager.as_str()))
+    }
+
+    /// The manager and the name, where it is a unit. The id of a container has no slash.
+    #[must_use]
+    pub fn unit(&self) -> Option<(SystemdManager, &str)> {
+        let (manager, unit) = self.0.split_once('/')?;
+        let manager =
+            [SystemdManager::System, SystemdManager::User].into_iter().find(|it| it.as_str() == manager)?;
+        Some((manager, unit))
     }
 
     /// The id as the engine knows it.

@@ -5,6 +5,9 @@ use std::sync::OnceLock;
 
 use crate::model::observation::HostCapacity;
 
+/// The cores that are online.
+const ONLINE: &str = "/sys/devices/system/cpu/online";
+
 static CAPACITY: OnceLock<HostCapacity> = OnceLock::new();
 
 /// What this host has, also when docktor itself runs in a container with less.
@@ -13,22 +16,31 @@ pub fn capacity() -> HostCapacity {
     *CAPACITY.get_or_init(|| {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         HostCapacity {
-            cpus: online_cpus(&read("/sys/devices/system/cpu/online")),
+            cpus: cpus(&read(ONLINE)).map(|it| it.len() as f64),
             memory: total_memory(&read("/proc/meminfo")),
             tasks: most_tasks(&read("/proc/sys/kernel/pid_max"), &read("/proc/sys/kernel/threads-max")),
         }
     })
 }
 
+/// The cores that are online now, by their numbers.
+#[must_use]
+pub fn online_cpus() -> Vec<u32> {
+    cpus(&fs::read_to_string(ONLINE).unwrap_or_default()).unwrap_or_default()
+}
+
 /// The kernel's list of cores, such as `0-3,6`.
-fn online_cpus(text: &str) -> Option<f64> {
-    let mut cores = 0;
+fn cpus(text: &str) -> Option<Vec<u32>> {
+    let mut cores = Vec::new();
     for range in text.trim_end().split(',') {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let (first, last) = (first.parse::<u32>().ok()?, last.parse::<u32>().ok()?);
-        cores += last.checked_sub(first)? + 1;
+        if first > last {
+            return None;
+        }
+        cores.extend(first..=last);
     }
-    Some(f64::from(cores))
+    Some(cores)
 }
 
 /// `MemTotal` in bytes.
@@ -49,12 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cores_are_counted_from_the_kernels_list() {
-        for (text, cores) in [("0-1\n", Some(2.0)), ("0\n", Some(1.0)), ("0-3,6,8-9\n", Some(7.0))] {
-            assert_eq!(online_cpus(text), cores, "{text}");
+    fn cores_are_read_from_the_kernels_list() {
+        for (text, cores) in
+            [("0-1\n", vec![0, 1]), ("0\n", vec![0]), ("0-2,6,8-9\n", vec![0, 1, 2, 6, 8, 9])]
+        {
+            assert_eq!(cpus(text), Some(cores), "{text}");
         }
         for text in ["", "x", "3-1", "0-"] {
-            assert_eq!(online_cpus(text), None, "{text}");
+            assert_eq!(cpus(text), None, "{text}");
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicU64;
 
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
-use docktor::admin::order::Order;
+use docktor::admin::order::{AdminError, Order};
 use docktor::admin::story::story;
-use docktor::admin::view::{HoldRequest, PolicyView};
+use docktor::admin::view::{AnswerRequest, HoldRequest, PolicyView, Verdict};
 use docktor::api::condition::{Condition, ConditionType};
 use docktor::api::policy::Mode;
 use docktor::api::status::Status;
@@ -207,6 +207,11 @@ impl Loop {
     pub async fn hold(&self, hold_for: Duration) {
         let request = HoldRequest { hold_for, direction: None, reason: None };
         self.admin.order(Order::Hold { key: web(), request, by: "test".to_owned() }).await.expect("held");
+    }
+
+    pub async fn answer(&self, id: &str, verdict: Verdict) -> Result<(), AdminError> {
+        let request = AnswerRequest { id: id.to_owned(), verdict, reason: None };
+        self.admin.order(Order::Answer { key: web(), request, by: "test".to_owned() }).await
     }
 
     pub async fn resume(&self) {

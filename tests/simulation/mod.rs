@@ -1,6 +1,7 @@
 //! The real loop on paused time, with a workload in memory and a policy folder on disk.
 
 mod agreement;
+mod approve;
 mod explain;
 mod forecast;
 mod harness;

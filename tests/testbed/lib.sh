@@ -29,7 +29,8 @@ mirror() {
 apt_updated=
 apt_update() {
   [ -z "$apt_updated" ] || return 0
-  [ "$(id -u)" != 0 ] || apt-get -qq update
+  # The lists have a lock that apt-get does not wait for.
+  [ "$(id -u)" != 0 ] || (flock 8 && apt-get -qq update) 8>"$RUN/apt.lock"
   apt_updated=1
 }
 
@@ -66,7 +67,7 @@ suite_apt() {
   APT=(-qq -o "Dir::Etc::sourcelist=$dir/sources.list" -o Dir::Etc::sourceparts=/dev/null
        -o "Dir::State::lists=$dir/lists" -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache="
        -o APT::Sandbox::User=root)
-  apt-get "${APT[@]}" update
+  (flock 8 && apt-get "${APT[@]}" update) 8>"$RUN/apt.lock"
 }
 
 # unpack SUITE DIR PACKAGE...: the packages' files into DIR, nothing installed.

@@ -62,6 +62,8 @@ pub(super) struct Look {
     status: String,
     reuses: u32,
     started_at: Option<Timestamp>,
+    /// By the engine, after it had exited; a start by a person counts anew.
+    restarts: u32,
     pub limits: Limits,
     pub grace: Duration,
 }
@@ -204,7 +206,7 @@ impl ComposeService {
         host: HostCapacity,
     ) -> Replica {
         Replica {
-            restarts: 0,
+            restarts: look.restarts,
             id: ReplicaId::new(&container.id),
             name: container.name.clone(),
             number: container.number,
@@ -226,6 +228,7 @@ impl Look {
             status: container.status.clone(),
             reuses: 0,
             started_at: read_time(&inspected["State"]["StartedAt"]),
+            restarts: inspected["RestartCount"].as_u64().and_then(|it| it.try_into().ok()).unwrap_or(0),
             limits: limits::read(&inspected["HostConfig"]),
             grace: read_grace(&inspected["Config"]["StopTimeout"]),
         }
