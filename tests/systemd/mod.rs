@@ -1,8 +1,8 @@
 //! Against a real systemd, as root: `make test-systemd` runs these in the testbed's VM, and nothing else does.
 
-<<<<<<< HEAD
 mod citizen;
 mod limits;
+mod pressure;
 mod unit;
 
 use std::path::PathBuf;
@@ -12,6 +12,3 @@ pub fn program(name: &str) -> PathBuf {
     let folder = std::env::var_os("DOCKTOR_PROGRAMS").expect("these tests are run by `make test-systemd`");
     PathBuf::from(folder).join(name)
 }
-=======
-mod pressure;
->>>>>>> kernel
