@@ -2,7 +2,7 @@
 
 mod background;
 pub mod config;
-pub mod engine;
+pub mod ends;
 pub mod program;
 pub mod shutdown;
 
@@ -32,7 +32,7 @@ use crate::telemetry::chain;
 use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use config::{Config, Listen};
-use engine::Engines;
+use ends::Ends;
 
 /// Wake-ups that wait; more than that, and who wakes waits.
 const MAX_WAITING_WAKES: usize = 1_024;
@@ -74,9 +74,9 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
     let (history, archive) = history::start(&config.state_dir, config.history_retention, &metrics);
     let (admin, orders) = Admin::with_history(archive.clone());
     let tasks = TaskTracker::new();
-    let engines = Engines::new(config.docker.as_deref(), clock, &metrics)?;
-    engines.introduce(&mut store, config.docker.as_deref()).await;
-    engines.run(&tasks, &wakes, &stop);
+    let ends = Ends::new(config.docker.as_deref(), &config.state_dir, clock, &metrics)?;
+    ends.introduce(&mut store, config.docker.as_deref()).await;
+    ends.run(&tasks, &wakes, &stop);
     let services = Services {
         admin: admin.clone(),
         events: Arc::clone(&events),
@@ -87,8 +87,8 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
 
     let parts = Parts {
         clock,
-        actuators: engines.actuators(),
-        usage: engines.usage(),
+        actuators: ends.actuators(),
+        usage: ends.usage(),
         memories: Arc::new(memories),
         sidecars: Arc::new(sidecars),
         stop: store.stop_file().clone(),

@@ -31,6 +31,7 @@ pub(super) fn replica(
         health: health(unit),
         created_at: unit.moment("InactiveExitTimestamp"),
         started_at: unit.moment("ActiveEnterTimestamp"),
+        restarts: unit.number("NRestarts").and_then(|it| it.try_into().ok()).unwrap_or(0),
         change: None,
         outdated: false,
         samples: Vec::new(),
