@@ -14,6 +14,7 @@ use crate::controller::observe::Usage;
 use crate::model::change::ChangeId;
 use crate::model::key::PolicyKey;
 use crate::model::observation::{Health, HostCapacity, Limits, Replica, ReplicaId, ReplicaPhase, Sample};
+use crate::sources::pressure::Trigger;
 use crate::units::{Duration, Timestamp};
 
 /// A workload in memory, on the clock's time.
@@ -418,6 +419,8 @@ impl Instance {
 
 impl Usage for World {
     fn watch(&self, _: &PolicyKey, _: Vec<ReplicaId>, _: Duration, _: Duration) {}
+
+    fn listen(&self, _: &PolicyKey, _: &[Trigger]) {}
 
     fn forget(&self, _: &PolicyKey) {}
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::API_VERSION;
 use crate::api::status::{DecisionRecord, Phase};
 use crate::decide::outlook::{Outlook, Present, outlook};
+use crate::model::approval::Proposal;
 use crate::model::decision::Why;
 
 /// Why a policy has the replicas that it has, and what would change that.
@@ -28,6 +29,9 @@ pub struct Explanation {
     pub decision: DecisionRecord,
     /// What stands between it and another decision.
     pub outlook: Outlook,
+    /// The change that waits for a person, in mode `Approve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Proposal>,
     /// The last decision that was carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_change: Option<DecisionRecord>,
@@ -69,6 +73,7 @@ impl Explanation {
             },
             decision: decision.record(),
             outlook: outlook(present),
+            proposal: present.memory.approvals.proposal.clone(),
             last_change: last.filter(acted),
         }
     }

@@ -137,6 +137,12 @@ impl Admin {
         *self.shared.ready.borrow()
     }
 
+    /// Waits until it had.
+    pub async fn ready(&self) {
+        // The sender is ours, so it is not dropped meanwhile.
+        let _ = self.shared.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
     /// All policies, by name.
     #[must_use]
     pub fn policies(&self) -> Vec<Arc<PolicyView>> {

@@ -3,8 +3,9 @@
 
 use tokio::sync::oneshot;
 
-use super::view::HoldRequest;
+use super::view::{AnswerRequest, HoldRequest};
 use crate::api::policy::Mode;
+use crate::model::approval::Unanswerable;
 use crate::model::key::PolicyKey;
 
 /// An order to the controller. `by` says who gave it, as the socket or the token told.
@@ -38,6 +39,15 @@ pub enum Order {
         /// Who.
         by: String,
     },
+    /// Approve or reject what waits.
+    Answer {
+        /// Of which policy.
+        key: PolicyKey,
+        /// To what, yes or no, and why.
+        request: AnswerRequest,
+        /// Who.
+        by: String,
+    },
     /// Another mode until the policy's text changes.
     SetMode {
         /// Which policy.
@@ -66,6 +76,9 @@ pub enum AdminError {
         /// As it was asked for.
         name: String,
     },
+    /// Nothing waits for an approval.
+    #[error(transparent)]
+    NothingWaits(Unanswerable),
     /// The policy's state does not allow it.
     #[error("{reason}")]
     Refused {
@@ -84,6 +97,15 @@ pub enum AdminError {
     /// The controller is gone.
     #[error("the controller is stopping")]
     Stopping,
+}
+
+impl From<Unanswerable> for AdminError {
+    fn from(error: Unanswerable) -> Self {
+        match error {
+            Unanswerable::NothingWaits { .. } => Self::NothingWaits(error),
+            other => Self::Refused { reason: other.to_string() },
+        }
+    }
 }
 
 impl Submission {

@@ -10,6 +10,7 @@ use crate::api::behavior::Direction;
 use crate::api::policy::{Mode, PolicySpec};
 use crate::api::status::{DecisionRecord, Status};
 use crate::history::StoredDecision;
+pub use crate::model::approval::{Answer, Proposal, Verdict};
 pub use crate::model::memory::{Hold, HoldDirection};
 use crate::units::{Duration, Timestamp};
 
@@ -36,6 +37,12 @@ pub struct PolicyView {
     /// A person's hold, while one is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// The change that waits for a person, in mode `Approve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Proposal>,
+    /// The change that a person has approved, and that is not begun yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Answer>,
     /// Metrics with their thresholds, in the order of the rules, for tables.
     #[serde(default)]
     pub signals: Vec<Signal>,
@@ -113,6 +120,19 @@ pub struct HoldRequest {
     /// Which direction; both by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<HoldDirection>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a person says to a proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnswerRequest {
+    /// The proposal's id, as in `web-7f3k`.
+    pub id: String,
+    /// Yes or no.
+    pub verdict: Verdict,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

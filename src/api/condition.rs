@@ -63,6 +63,7 @@ pub enum Reason {
     NotSupportedYet,
     Disabled,
     Held,
+    AwaitingApproval,
     Stopped,
     TooManyFailures,
     Observing,

@@ -115,6 +115,14 @@ pub enum Mode {
     Disabled,
 }
 
+impl Mode {
+    /// Does it make changes, be it after a person was asked?
+    #[must_use]
+    pub const fn acts(self) -> bool {
+        matches!(self, Self::Auto | Self::Approve)
+    }
+}
+
 /// Which way of scaling acts first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Order {

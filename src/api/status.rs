@@ -211,6 +211,9 @@ pub struct DecisionRecord {
     /// Limits before, where they change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits_before: Option<Box<LimitSet>>,
+    /// The approval that it used, in mode `Approve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
 }
 
 /// What one stage made of it.

@@ -105,6 +105,10 @@ pub enum Command {
         #[arg(value_parser = mode(), ignore_case = true)]
         mode: Mode,
     },
+    /// Let a change be made that waits for approval
+    Approve(AnswerArgs),
+    /// Forbid a change that waits for approval
+    Reject(AnswerArgs),
     /// Write a script that completes commands and flags
     Completion {
         /// For which shell
@@ -227,6 +231,16 @@ pub struct HoldArgs {
     /// Only stop changes in this direction
     #[arg(long, value_name = "DIRECTION", value_parser = direction(), ignore_case = true)]
     pub direction: Option<HoldDirection>,
+    /// Why, for those who look at it later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `approve` and `reject`.
+#[derive(Debug, Clone, Args)]
+pub struct AnswerArgs {
+    /// Which change, as `docktorctl explain` tells it: web-7f3k
+    pub id: String,
     /// Why, for those who look at it later
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,

@@ -8,7 +8,7 @@ use super::explain::{clock_time, decisions, table};
 use super::origin::Origin;
 use super::output::{Format, Output, Table, age, number, unsupported, yaml};
 use super::policies::{limits, replicas};
-use crate::admin::view::{PolicyView, word};
+use crate::admin::view::{Answer, PolicyView, Proposal, word};
 use crate::api::status::TrailLine;
 use crate::clock::Clock;
 use crate::units::Timestamp;
@@ -82,6 +82,23 @@ impl Page<'_> {
             let text =
                 format!("{} until {}, by {}{reason}", word(&hold.direction), clock_time(hold.until), hold.by);
             self.pair("Hold", &text)?;
+        }
+        if let Some(proposal) = &self.view.proposal {
+            let Proposal { id, plan, reason, since, until } = proposal;
+            let asked = self.moment(*since);
+            let lines = [
+                format!("{plan}, because {reason}"),
+                format!("asked {asked}, until {}", clock_time(*until)),
+                format!("docktorctl approve {id}, or docktorctl reject {id}"),
+            ];
+            self.pair("Proposal", id)?;
+            for line in lines {
+                self.output.line(format!("{:LABEL_WIDTH$} {line}", ""))?;
+            }
+        }
+        if let Some(approval) = &self.view.approval {
+            let Answer { id, plan, by, until, .. } = approval;
+            self.pair("Approval", &format!("{id} by {by}, until {}: {plan}", clock_time(*until)))?;
         }
         let counts = status.replicas.map(|it| {
             format!(

@@ -171,6 +171,8 @@ fn view(file: &str, bytes: &[u8], parsed: Parsed, sidecar: &Sidecar) -> Option<P
         mode: spec.as_ref().and_then(|it| it.mode).unwrap_or(Mode::Auto),
         effective: None,
         hold: None,
+        proposal: None,
+        approval: None,
         signals: spec.as_ref().map(|it| Signal::of(it, &status.metrics)).unwrap_or_default(),
         mistakes,
         decisions: status.last_decision.iter().cloned().collect(),

@@ -29,6 +29,7 @@ use args::{Command, Docktorctl, Global};
 use exit::{Exit, Failure};
 use output::{Format, Output, Prints, unsupported};
 
+use crate::admin::view::Verdict;
 use crate::http::Version;
 
 /// Run `docktorctl` with these arguments, the program's name first.
@@ -67,6 +68,8 @@ async fn execute(arguments: &Docktorctl, output: &mut Output) -> Result<(), Fail
         Command::Hold(args) => order::hold(args, global, output).await,
         Command::Resume(args) => order::resume(args, global, output).await,
         Command::Mode { name, mode } => order::mode(name, *mode, global, output).await,
+        Command::Approve(args) => order::answer(args, Verdict::Approve, global, output).await,
+        Command::Reject(args) => order::answer(args, Verdict::Reject, global, output).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Docktorctl::command(), "docktorctl", &mut script);
@@ -89,6 +92,8 @@ const fn prints(command: &Command) -> Prints {
         Command::Hold(_) => ("hold", "text"),
         Command::Resume(_) => ("resume", "text"),
         Command::Mode { .. } => ("mode", "text"),
+        Command::Approve(_) => ("approve", "text"),
+        Command::Reject(_) => ("reject", "text"),
         Command::Completion { .. } => ("completion", "a script"),
         Command::Version => ("version", "text, json, yaml and jsonpath"),
     };

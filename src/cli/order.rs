@@ -1,14 +1,15 @@
-//! `hold`, `resume`, `mode`: orders to a running controller.
+//! `hold`, `resume`, `mode`, `approve`, `reject`: orders to a running controller.
 
 use axum::http::Method;
 
-use super::args::{Global, HoldArgs, ResumeArgs, bare_name};
+use super::args::{AnswerArgs, Global, HoldArgs, ResumeArgs, bare_name};
 use super::client::segment;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::origin::controller;
 use super::output::Output;
-use crate::admin::view::{HoldDirection, HoldRequest, ModeRequest, word};
+use crate::admin::view::{AnswerRequest, HoldDirection, HoldRequest, ModeRequest, Verdict, word};
 use crate::api::policy::Mode;
+use crate::model::approval::policy_of;
 
 /// Run `hold`.
 ///
@@ -45,6 +46,35 @@ pub async fn mode(name: &str, mode: Mode, global: &Global, output: &mut Output) 
     let path = format!("/api/v1/policies/{}/mode", segment(name));
     controller(global).await?.order(Method::PUT, &path, Some(&ModeRequest { mode })).await?;
     Ok(output.line(format!("policy/{name} mode set to {}", word(&mode)))?)
+}
+
+/// Run `approve` or `reject`. An id names its policy.
+///
+/// # Errors
+/// The controller's refusal, which says what waits, or why it cannot be reached.
+pub async fn answer(
+    args: &AnswerArgs,
+    verdict: Verdict,
+    global: &Global,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let AnswerArgs { id, reason } = args.clone();
+    let Some(policy) = policy_of(&id) else {
+        let usage = format!(
+            "`{id}` is no id of a change that waits; it is a policy's name and four letters or digits, as in \
+             web-7f3k, and `docktorctl describe policy NAME` shows it"
+        );
+        return Err(Failure::say(Exit::Usage, usage));
+    };
+    let path = format!("/api/v1/policies/{}/approve", segment(policy));
+    let done = match verdict {
+        Verdict::Approve => "approved",
+        Verdict::Reject => "rejected",
+    };
+    let told = format!("{id} {done}");
+    let request = AnswerRequest { id, verdict, reason };
+    controller(global).await?.order(Method::POST, &path, Some(&request)).await?;
+    Ok(output.line(told)?)
 }
 
 fn hold_path(name: Option<&str>) -> String {

@@ -39,7 +39,7 @@ pub fn bind(entry: &PolicyEntry, actuators: &Actuators) -> Binding {
         return refused(Reason::Conflict, conflict.to_string());
     }
     let spec = match Spec::effective(&policy.spec, profile(entry).as_ref()) {
-        Ok(spec) => Arc::new(spec),
+        Ok(spec) => Arc::new(spec.named(entry.key.as_str())),
         Err(error) => return refused(Reason::InvalidPolicy, error.to_string()),
     };
     let unsupported = effective::unsupported(&spec);

@@ -15,7 +15,6 @@ use crate::api::behavior::OnFailure;
 use crate::api::condition::Reason;
 use crate::api::effective::SizingSpec;
 use crate::api::limits::LimitSet;
-use crate::api::policy::Mode;
 use crate::decide::capacity::differs;
 use crate::decide::verdict::{Verdict, verdict};
 use crate::model::change::{Before, ChangeId, Intent, LimitChange, LimitStage};
@@ -166,7 +165,7 @@ fn give_up(
 /// there; the old limits come back in every mode but those without side effects.
 pub fn follow_up(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
     judge(parts, policy, bound, snapshot, now);
-    let may_act = matches!(policy.mode(), Mode::Auto | Mode::Approve);
+    let may_act = policy.mode().acts();
     let waits = policy.retry_at.is_some_and(|at| at > now);
     if !may_act || waits || parts.stop.look().forbids_action() {
         return;

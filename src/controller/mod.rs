@@ -5,6 +5,7 @@
 //! at a time and never two of one policy: a pass takes the policy's state out of its slot and brings it back.
 
 pub mod act;
+pub mod approve;
 pub mod backoff;
 pub mod bind;
 pub mod forecast;
@@ -14,6 +15,7 @@ pub mod queue;
 pub mod reconcile;
 pub mod record;
 pub mod state;
+pub mod supervise;
 pub mod transitions;
 
 use std::collections::BTreeMap;
@@ -35,6 +37,7 @@ use crate::telemetry::event::Event;
 use queue::Queue;
 use reconcile::Parts;
 use state::Policy;
+use supervise::{Supervision, Supervisor};
 
 /// Most passes at the same time.
 pub const CONCURRENT_PASSES: usize = 8;
@@ -52,8 +55,12 @@ const STOP_WAITS: Duration = Duration::from_secs(5);
 pub enum Wake {
     /// Look at the policy folder.
     Folder,
+    /// The same, and tell the supervisor when it was read.
+    Reload,
     /// Look at this policy: an action of it ended.
     Policy(PolicyKey),
+    /// Look at this policy, and evaluate it now: its replicas are under pressure.
+    Pressure(PolicyKey),
     /// Look at the policies of this Compose service: the engine told of a change.
     Compose {
         /// The project.
@@ -89,6 +96,7 @@ pub struct Controller {
     stopped: bool,
     swept: Instant,
     unseen: usize,
+    supervision: Option<Supervision>,
 }
 
 /// Where a policy's state is between passes.
@@ -99,6 +107,8 @@ struct Slot {
     waiting: Vec<Submission>,
     /// The folder has something newer than the state knows.
     stale: bool,
+    /// Its replicas are under pressure.
+    pressed: bool,
     /// It had its first pass.
     seen: bool,
 }
@@ -144,7 +154,15 @@ impl Controller {
             stopped: false,
             swept: Instant::now(),
             unseen: 0,
+            supervision: None,
         }
+    }
+
+    /// The same controller, whose loop tells `supervisor` that it turns.
+    #[must_use]
+    pub fn supervised(mut self, supervisor: Box<dyn Supervisor>) -> Self {
+        self.supervision = Some(Supervision::new(supervisor));
+        self
     }
 
     /// Reconciles until `stop`. Unfinished changes stay recorded and go on at the next start.
@@ -153,6 +171,9 @@ impl Controller {
         loop {
             self.start_rescan();
             self.start_passes();
+            if let Some(supervision) = &mut self.supervision {
+                supervision.turned();
+            }
             let due = self.due();
             tokio::select! {
                 biased;
@@ -190,7 +211,8 @@ impl Controller {
     fn due(&self) -> Instant {
         let free = self.passes.len() < CONCURRENT_PASSES;
         let next = if free { self.queue.next() } else { None };
-        next.unwrap_or_else(|| Instant::now() + queue::LONGEST_WAIT)
+        let next = next.unwrap_or_else(|| Instant::now() + queue::LONGEST_WAIT);
+        self.supervision.as_ref().map_or(next, |it| next.min(it.due()))
     }
 
     fn start_rescan(&mut self) {
@@ -225,6 +247,11 @@ impl Controller {
         self.parts.metrics.set_policies_invalid(self.invalid());
         self.look_for_stop();
         self.sweep();
+        if !self.rescan_wanted
+            && let Some(supervision) = &mut self.supervision
+        {
+            supervision.folder_read();
+        }
     }
 
     /// Memories of policies that have been gone for long enough go too, now and then.
@@ -287,7 +314,7 @@ impl Controller {
             },
             None => {
                 let policy = Some(Box::new(Policy::load(entry, &self.parts)));
-                let slot = Slot { policy, waiting: Vec::new(), stale: false, seen: false };
+                let slot = Slot { policy, waiting: Vec::new(), stale: false, pressed: false, seen: false };
                 self.slots.insert(key.clone(), slot);
             }
         }
@@ -317,6 +344,7 @@ impl Controller {
                 slot.stale = true;
                 continue;
             };
+            policy.pressed |= std::mem::take(&mut slot.pressed);
             self.parts.metrics.workqueue_waited(late);
             let parts = Arc::clone(&self.parts);
             let task = self.passes.spawn(async move {
@@ -377,7 +405,17 @@ impl Controller {
         let now = Instant::now();
         match wake {
             Wake::Folder => self.rescan_wanted = true,
+            Wake::Reload => {
+                self.rescan_wanted = true;
+                self.supervision.iter_mut().for_each(Supervision::reload);
+            }
             Wake::Policy(key) => self.queue.add(key.clone(), now, now),
+            Wake::Pressure(key) => {
+                if let Some(slot) = self.slots.get_mut(key) {
+                    slot.pressed = true;
+                    self.queue.add(key.clone(), now, now);
+                }
+            }
             Wake::Everything => {
                 for key in self.slots.keys() {
                     self.queue.add(key.clone(), now, now);
@@ -461,7 +499,10 @@ impl Order {
     /// The policy it is for; none where it is for all.
     const fn key(&self) -> Option<&PolicyKey> {
         match self {
-            Self::Hold { key, .. } | Self::Resume { key, .. } | Self::SetMode { key, .. } => Some(key),
+            Self::Hold { key, .. }
+            | Self::Resume { key, .. }
+            | Self::Answer { key, .. }
+            | Self::SetMode { key, .. } => Some(key),
             Self::HoldAll { .. } | Self::ResumeAll { .. } => None,
         }
     }
@@ -473,7 +514,7 @@ impl Order {
                 Some(Self::Hold { key: key.clone(), request: request.clone(), by: by.clone() })
             }
             Self::ResumeAll { by } => Some(Self::Resume { key: key.clone(), by: by.clone() }),
-            Self::Hold { .. } | Self::Resume { .. } | Self::SetMode { .. } => None,
+            Self::Hold { .. } | Self::Resume { .. } | Self::Answer { .. } | Self::SetMode { .. } => None,
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::actuators::{Actuator, ActuatorError, Observed};
 use crate::api::effective::Spec;
 use crate::model::key::PolicyKey;
-use crate::model::observation::{Limits, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot};
+use crate::model::observation::{HostCapacity, Limits, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot};
+use crate::sources::pressure::{Trigger, triggers};
 use crate::sources::sampler::Sampler;
 use crate::units::{self, Timestamp};
 
@@ -22,6 +23,8 @@ pub trait Usage: Send + Sync {
         window: units::Duration,
         interval: units::Duration,
     );
+    /// Listens for such pressure on this policy's replicas from now on, and wakes it then.
+    fn listen(&self, policy: &PolicyKey, triggers: &[Trigger]);
     /// Samples this policy's replicas no longer.
     fn forget(&self, policy: &PolicyKey);
     /// The samples of a replica after `from`, up to and with `to`, oldest first.
@@ -39,6 +42,10 @@ impl Usage for Sampler {
         interval: units::Duration,
     ) {
         Self::watch(self, policy, replicas, window, interval);
+    }
+
+    fn listen(&self, policy: &PolicyKey, triggers: &[Trigger]) {
+        Self::listen(self, policy, triggers);
     }
 
     fn forget(&self, policy: &PolicyKey) {
@@ -73,12 +80,40 @@ pub fn snapshot(
 ) -> Snapshot {
     let running = replicas.iter().filter(|it| it.phase == ReplicaPhase::Running).map(|it| it.id.clone());
     usage.watch(key, running.collect(), spec.window, spec.interval);
+    usage.listen(key, &triggers(spec));
     let from = now.minus(spec.window);
     for replica in &mut replicas {
         replica.samples = usage.window(&replica.id, from, now);
-        if let Some(limits) = usage.limits(&replica.id) {
-            replica.limits = limits;
+        if let Some(sampled) = usage.limits(&replica.id) {
+            replica.limits = known(replica.limits, sampled);
         }
     }
     Snapshot { replicas, evaluation, ..Snapshot::default() }
+}
+
+/// The limits that the actuator tells, which are those of this moment; where it tells none, those that were sampled
+/// last. Of the host, the sampler knows more.
+fn known(told: Limits, sampled: Limits) -> Limits {
+    let nothing = Limits { host: told.host, ..Limits::default() };
+    let limits = if told == nothing { sampled } else { told };
+    let host = HostCapacity {
+        cpus: sampled.host.cpus.or(told.host.cpus),
+        memory: sampled.host.memory.or(told.host.memory),
+        tasks: sampled.host.tasks.or(told.host.tasks),
+    };
+    Limits { host, ..limits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_actuator_tells_of_limits_holds_and_else_what_was_sampled() {
+        let host = HostCapacity { tasks: Some(9.0), ..HostCapacity::default() };
+        let sampled = Limits { tasks: Some(64.0), memory: Some(1.0), host, ..Limits::default() };
+        let told = Limits { tasks: Some(128.0), ..Limits::default() };
+        assert_eq!(known(told, sampled), Limits { host, ..told });
+        assert_eq!(known(Limits::default(), sampled), sampled);
+    }
 }

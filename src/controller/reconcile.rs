@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::act;
+use super::approve;
 use super::bind::{Actuators, Binding, Bound};
 use super::forecast::Forecasts;
 use super::limits;
@@ -87,6 +88,7 @@ impl Parts {
                 self.usage.forget(policy.key());
                 // Nobody minds the count meanwhile; it is found anew.
                 policy.durable.memory.desired = None;
+                policy.durable.memory.approvals.end();
                 record::idle(self, policy).await;
                 return None;
             }
@@ -125,12 +127,17 @@ impl Parts {
             policy.durable.memory.interrupt(now, longest_gap(bound.spec.interval));
         }
         let held = policy.durable.memory.hold.is_some();
+        let waited = policy.durable.memory.approvals.proposal.clone();
         let decision = decide(&bound.spec, &mut policy.durable.memory, &snapshot, &constraints, now);
         if evaluation && let Some(foresight) = &mut policy.foresight {
             foresight.evaluated(&policy.entry.key, &bound.spec, &decision, &self.forecasts);
         }
         if held && policy.durable.memory.hold.is_none() {
             self.events.emit(&Event::HoldEnded { policy: policy.key().clone() });
+        }
+        let waits = policy.durable.memory.approvals.proposal.as_ref();
+        if let Some(event) = approve::event(policy.key(), waited.as_ref(), waits) {
+            self.events.emit(&event);
         }
         let mut acted = false;
         if decision.wants_action() && policy.recovered {
@@ -153,7 +160,7 @@ impl Parts {
         if policy.running.is_empty() && policy.retry_at.is_none_or(|at| at <= now) {
             policy.obstacle = None;
         }
-        if self.stop.look().forbids_action() || !matches!(policy.mode(), Mode::Auto | Mode::Approve) {
+        if self.stop.look().forbids_action() || !policy.mode().acts() {
             return;
         }
         if !policy.recovered {
@@ -188,12 +195,22 @@ impl Parts {
         }
     }
 
-    /// Is this pass an evaluation on the policy's interval? A pass woken earlier is not.
+    /// Is this pass an evaluation on the policy's interval? A pass woken earlier is not, save for one under pressure,
+    /// with which a new interval begins. Two in a row are never early.
     fn is_evaluation(&self, policy: &mut Policy, bound: &Bound) -> bool {
         let (now, interval) = (self.clock.now(), bound.spec.interval);
+        let pressed = std::mem::take(&mut policy.pressed);
         match policy.next_evaluation {
-            Some(at) if now < at => false,
+            Some(at) if now < at => {
+                let early = pressed && policy.evaluated && !policy.was_early;
+                if early {
+                    policy.was_early = true;
+                    policy.next_evaluation = Some(now.plus(interval));
+                }
+                early
+            }
             Some(at) => {
+                policy.was_early = false;
                 let next = at.plus(interval);
                 policy.next_evaluation = Some(if next > now { next } else { now.plus(interval) });
                 true

@@ -15,6 +15,7 @@ use crate::decide::Constraints;
 use crate::decide::outlook::Present;
 use crate::history::Entry;
 use crate::history::entry::{self, Decided};
+use crate::model::approval::Proposal;
 use crate::model::change::LimitStage;
 use crate::model::decision::{Decision, Finding, Why};
 use crate::model::memory::Trust;
@@ -213,6 +214,8 @@ fn phase(policy: &Policy, findings: &[Finding]) -> Phase {
         Phase::Failed
     } else if memory.hold.is_some() {
         Phase::Held
+    } else if memory.approvals.proposal.is_some() {
+        Phase::AwaitingApproval
     } else if is_false(ConditionType::AbleToScale) || is_false(ConditionType::ScalingActive) {
         Phase::Degraded
     } else if let Some(change) = memory.limit_change() {
@@ -295,6 +298,13 @@ fn ready(policy: &Policy, others: &[Finding]) -> Finding {
         let why = hold.reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
         let message = format!("held until {} by {}{why}", hold.until, hold.by);
         return say(ConditionStatus::True, Reason::Held, message);
+    }
+    if let Some(proposal) = &memory.approvals.proposal {
+        let Proposal { id, plan, reason, until, .. } = proposal;
+        let message = format!(
+            "waits for approval until {until}: {plan}, because {reason}; `docktorctl approve {id}` or `docktorctl reject {id}`"
+        );
+        return say(ConditionStatus::True, Reason::AwaitingApproval, message);
     }
     let amiss = |kind| others.iter().find(|it| it.kind == kind && it.status == ConditionStatus::False);
     if let Some(bad) = amiss(ConditionType::AbleToScale).or_else(|| amiss(ConditionType::ScalingActive)) {
@@ -397,6 +407,8 @@ fn view(policy: &Policy, status: Status) -> PolicyView {
         status,
         mode: policy.mode(),
         hold: policy.durable.memory.hold.clone(),
+        proposal: policy.durable.memory.approvals.proposal.clone(),
+        approval: policy.durable.memory.approvals.approval.clone(),
         mistakes: policy.entry.troubles(),
         decisions: policy.durable.decisions.iter().cloned().collect(),
     }

@@ -10,6 +10,7 @@ use super::forecast::Foresight;
 use super::reconcile::Parts;
 use crate::actuators::{ActuatorError, Obstacle};
 use crate::admin::order::{AdminError, Order};
+use crate::admin::view::AnswerRequest;
 use crate::api::condition::Condition;
 use crate::api::policy::Mode;
 use crate::api::status::DecisionRecord;
@@ -75,6 +76,10 @@ pub struct Policy {
     pub evaluated: bool,
     /// When the next evaluation is due.
     pub next_evaluation: Option<Timestamp>,
+    /// Its replicas are under pressure: the next evaluation may come early.
+    pub pressed: bool,
+    /// The last evaluation came early; the next one will not.
+    pub was_early: bool,
     /// The forecast, where the text asks for one.
     pub foresight: Option<Foresight>,
 }
@@ -100,6 +105,8 @@ impl Policy {
             stopped: false,
             evaluated: false,
             next_evaluation: None,
+            pressed: false,
+            was_early: false,
             foresight: None,
         };
         policy.settle_in();
@@ -196,9 +203,9 @@ impl Policy {
                 self.failures = 0;
                 Ok(Event::HoldEnded { policy })
             }
-            Order::SetMode { mode: Mode::Approve, .. } => {
-                let reason = "mode Approve is not supported yet; use Auto, Observe or Disabled".to_owned();
-                Err(AdminError::Refused { reason })
+            Order::Answer { request: AnswerRequest { id, verdict, reason }, by, .. } => {
+                let answer = memory.approvals.answer(id, *verdict, by, reason.as_deref(), now)?;
+                Ok(Event::ApprovalAnswered { policy, verdict: *verdict, answer: Box::new(answer) })
             }
             Order::SetMode { mode, by, .. } => {
                 memory.set_mode(Some(*mode));

@@ -112,8 +112,8 @@ pub struct RunArgs {
     /// A file with the token that writes over TCP need
     #[arg(long, env = "DOCKTOR_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// How log lines look
-    #[arg(long, env = "DOCKTOR_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    /// Where the log goes and how it looks
+    #[arg(long, env = "DOCKTOR_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
     pub log_format: LogFormat,
     /// Look at the policy folder this often too, where file notifications do not arrive (network file systems)
     #[arg(long, env = "DOCKTOR_POLL", value_name = "DURATION")]

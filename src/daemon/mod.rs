@@ -1,8 +1,10 @@
 //! The wiring: the one place that puts concrete parts together and runs them until a signal.
 
+mod activation;
 mod background;
 pub mod config;
 pub mod ends;
+mod notify;
 pub mod program;
 pub mod shutdown;
 
@@ -31,8 +33,10 @@ use crate::store::watch::Watcher;
 use crate::telemetry::chain;
 use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
+use activation::Inherited;
 use config::{Config, Listen};
 use ends::Ends;
+use notify::ServiceManager;
 
 /// Wake-ups that wait; more than that, and who wakes waits.
 const MAX_WAITING_WAKES: usize = 1_024;
@@ -42,17 +46,17 @@ const MAX_WAITING_WAKES: usize = 1_024;
 /// # Errors
 /// When another docktor uses the state folder, when that folder cannot be used, or when the engine's address
 /// is none. Everything else is told and worked around.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config, inherited: Inherited) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signal(stop.clone())?;
-    run_until(config, stop).await
+    run_until(config, inherited, stop).await
 }
 
 /// Runs the controller until `stop`.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run_until(config: Config, inherited: Inherited, stop: CancellationToken) -> anyhow::Result<()> {
     let clock = Clock::system();
     let _lock = StateLock::acquire(&config.state_dir)?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
@@ -83,7 +87,13 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         metrics: Arc::clone(&metrics),
         stop: stop.clone(),
     };
-    serve(&config, services, &tasks).await;
+    serve(&config, inherited, services, &tasks).await;
+    let manager = ServiceManager::of_this_process(admin.clone());
+    if manager.is_some() {
+        let hangup = shutdown::hangup()?;
+        tasks.spawn(ServiceManager::attend(admin.clone(), stop.clone()));
+        tokio::spawn(ServiceManager::reload_on(hangup, wakes.clone()));
+    }
 
     let parts = Parts {
         clock,
@@ -102,7 +112,11 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
         changes: AtomicU64::new(0),
     };
     let watcher = Watcher::new(config.poll);
-    Controller::new(Arc::new(parts), store, watcher, waking, orders).run(stop.clone()).await;
+    let mut controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
+    if let Some(manager) = manager {
+        controller = controller.supervised(Box::new(manager));
+    }
+    controller.run(stop.clone()).await;
 
     stop.cancel();
     tasks.close();
@@ -112,26 +126,49 @@ pub async fn run_until(config: Config, stop: CancellationToken) -> anyhow::Resul
     Ok(())
 }
 
-/// Serves the socket and TCP. What cannot be bound is told; control goes on without it.
-async fn serve(config: &Config, services: Services, tasks: &TaskTracker) {
-    match SocketServer::bind(&config.socket).await {
-        Ok(server) => {
-            tracing::info!(socket = %config.socket.display(), "listening");
-            tasks.spawn(server.serve(services.clone()));
-        }
-        Err(error) => failed(&error),
+/// Serves the socket and TCP: what was inherited, else what is configured. What cannot be bound is told; control goes
+/// on without it.
+async fn serve(config: &Config, inherited: Inherited, services: Services, tasks: &TaskTracker) {
+    for refused in inherited.refused {
+        tracing::error!(refused, "no listener; only stream sockets can be passed to docktor");
     }
-    let Listen::At(address) = &config.listen else { return };
+    let mut sockets: Vec<_> = inherited.sockets.into_iter().map(SocketServer::adopt).collect();
+    if sockets.is_empty() {
+        sockets.push(SocketServer::bind(&config.socket).await);
+    }
+    for server in sockets {
+        match server {
+            Ok(server) => {
+                tracing::info!(socket = %server.path().display(), "listening");
+                tasks.spawn(server.serve(services.clone()));
+            }
+            Err(error) => failed(&error),
+        }
+    }
+    let configured = match &config.listen {
+        Listen::At(address) => Some(address.as_str()),
+        Listen::Off => None,
+    };
+    if inherited.tcp.is_empty() && configured.is_none() {
+        return;
+    }
     let token = match config.token_file.as_deref().map(Token::read).transpose() {
         Ok(token) => token,
         Err(error) => return failed(&error),
     };
-    match TcpServer::bind(address, token).await {
-        Ok(server) => {
-            tracing::info!(address = %server.address(), "listening");
-            tasks.spawn(server.serve(services));
+    let adopt = |listener| TcpServer::adopt(listener, configured.unwrap_or_default(), token.clone());
+    let mut servers: Vec<_> = inherited.tcp.into_iter().map(adopt).collect();
+    if let (true, Some(address)) = (servers.is_empty(), configured) {
+        servers.push(TcpServer::bind(address, token).await);
+    }
+    for server in servers {
+        match server {
+            Ok(server) => {
+                tracing::info!(address = %server.address(), "listening");
+                tasks.spawn(server.serve(services.clone()));
+            }
+            Err(error) => failed(&error),
         }
-        Err(error) => failed(&error),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
+use super::activation::Inherited;
 use super::background;
 use super::config::{Command, Config, Docktor};
 use crate::cli::exit::Exit;
@@ -56,8 +57,9 @@ pub fn main() -> Exit {
 }
 
 fn run(config: Config) -> anyhow::Result<()> {
+    let inherited = Inherited::of_this_process();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
-    runtime.block_on(super::run(config))
+    runtime.block_on(super::run(config, inherited))
 }
 
 fn write_schemas(folder: &Path) -> anyhow::Result<()> {
@@ -73,8 +75,10 @@ fn write_schemas(folder: &Path) -> anyhow::Result<()> {
 #[must_use]
 pub fn flags(config: &Config) -> Vec<OsString> {
     let format = match config.log_format {
+        LogFormat::Auto => "auto",
         LogFormat::Text => "text",
         LogFormat::Json => "json",
+        LogFormat::Journal => "journal",
     };
     let mut flags: Vec<OsString> = vec!["--listen".into(), config.listen.to_string().into()];
     let mut add = |flag: &str, value: OsString| flags.extend([flag.into(), value]);

@@ -1,10 +1,11 @@
-//! Signals: the first asks for a stop in good order, a second ends the process at once.
+//! Signals: the first asks for a stop in good order, a second ends the process at once. A service manager's SIGHUP
+//! asks for a reload.
 
 use std::future::Future;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// After the controller has stopped, servers and samplers have this long to end.
@@ -32,6 +33,14 @@ pub fn on_signal(stop: CancellationToken) -> anyhow::Result<()> {
         }
     });
     Ok(())
+}
+
+/// SIGHUPs from now on. Without this call they end the process, as of a terminal that is closed.
+///
+/// # Errors
+/// When the kernel refuses the handler.
+pub fn hangup() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("SIGHUP cannot be handled")
 }
 
 /// Waits for `end`, but not for ever.

@@ -2,11 +2,12 @@
 //! spec, memory, snapshot, constraints and moment give the same decision and the same memory.
 //!
 //! The pipeline, a file per stage, in this order: observe → recommend → fallback → combine → activate →
-//! stabilize → limit → bound → gate. Limits of each replica go the same way in `size`, and `order` says whose turn it is
+//! stabilize → limit → bound → gate, whose last word is `approve`. Limits of each replica go the same way in `size`, and `order` says whose turn it is
 //! where a policy moves both. `verify` follows replicas, `drift` changes by others, and `victims` says
 //! who goes. `outlook` tells what stands between a decision and another one.
 
 pub mod activate;
+pub mod approve;
 pub mod bound;
 pub mod capacity;
 pub mod combine;
@@ -79,6 +80,7 @@ pub fn decide(
             Draft::new(known, known, spec.bounds).finish(Why::Unreadable(reason), memory, spec, now);
         return Decision { obstacle: Some(reason), sight: Sight::Blind, ..decision };
     }
+    let waiting = approve::withdraw(mode, &mut memory.approvals);
     if mode == Mode::Disabled {
         memory.desired = Some(current);
         return Draft::new(current, current, spec.bounds).finish(Why::Disabled, memory, spec, now);
@@ -136,6 +138,9 @@ pub fn decide(
         draft.resize(sized, would, &constraints, memory, spec, now);
     }
     draft.gate(&constraints, memory, spec, now);
+    if mode == Mode::Approve {
+        draft.approve(waiting, memory, spec, now);
+    }
 
     draft.drifted(drift);
     draft.wait(followed.next);
@@ -143,7 +148,7 @@ pub fn decide(
     draft.retire(spec, snapshot, now);
     let why = std::mem::replace(&mut draft.why, Why::Steady);
     let mut decision = draft.finish(why, memory, spec, now);
-    decision.act = mode == Mode::Auto;
+    decision.act = mode.acts();
     decision.obstacle = constraints.blocked;
     decision
 }

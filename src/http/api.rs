@@ -16,7 +16,7 @@ use super::error::{Code, Problem};
 use crate::admin::explanation::Explanation;
 use crate::admin::order::Order;
 use crate::admin::selector::Selector;
-use crate::admin::view::{HoldRequest, List, ModeRequest, PolicyView};
+use crate::admin::view::{AnswerRequest, HoldRequest, List, ModeRequest, PolicyView};
 use crate::api::API_VERSION;
 use crate::api::status::{ScalingPolicyStatus, StatusMetadata};
 use crate::model::key::PolicyKey;
@@ -122,6 +122,16 @@ pub(super) async fn resume_all(
     Extension(Caller(by)): Extension<Caller>,
 ) -> Result<StatusCode, Problem> {
     order(&services, Order::ResumeAll { by }).await
+}
+
+pub(super) async fn answer(
+    State(services): State<Services>,
+    Path(name): Path<String>,
+    Extension(Caller(by)): Extension<Caller>,
+    request: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, Problem> {
+    let request: AnswerRequest = body(request)?;
+    order(&services, Order::Answer { key: PolicyKey::new(&name), request, by }).await
 }
 
 pub(super) async fn set_mode(

@@ -128,7 +128,7 @@ impl IntoResponse for Problem {
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
         let code = match error {
-            AdminError::NotFound { .. } => Code::NotFound,
+            AdminError::NotFound { .. } | AdminError::NothingWaits(_) => Code::NotFound,
             AdminError::Refused { .. } => Code::Refused,
             AdminError::NotDurable { .. } => Code::NotDurable,
             AdminError::Busy | AdminError::Stopping => Code::Unavailable,

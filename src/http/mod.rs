@@ -50,7 +50,7 @@ pub struct Services {
 }
 
 /// Every path with the methods that it takes.
-fn routes() -> [(&'static str, MethodRouter<Services>); 16] {
+fn routes() -> [(&'static str, MethodRouter<Services>); 17] {
     [
         ("/healthz", get(|| async { "ok\n" })),
         ("/readyz", get(readyz)),
@@ -64,6 +64,7 @@ fn routes() -> [(&'static str, MethodRouter<Services>); 16] {
         ("/api/v1/policies/{name}/decisions", get(past::policy_decisions)),
         ("/api/v1/policies/{name}/history", get(past::history)),
         ("/api/v1/policies/{name}/hold", post(api::hold).delete(api::resume)),
+        ("/api/v1/policies/{name}/approve", post(api::answer)),
         ("/api/v1/policies/{name}/mode", put(api::set_mode)),
         ("/api/v1/hold", post(api::hold_all).delete(api::resume_all)),
         ("/api/v1/decisions", get(past::all_decisions)),

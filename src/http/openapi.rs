@@ -72,6 +72,8 @@ fn paths() -> Value {
         "/api/v1/policies/{name}/hold": {"parameters": name.clone(),
             "post": write("Keep the count for a while", Some("Hold")),
             "delete": write("End the hold, and try again where docktor stopped trying", None)},
+        "/api/v1/policies/{name}/approve": {"parameters": name.clone(),
+            "post": write("Approve or reject the change that waits; 404 where nothing waits, 409 where it is another", Some("Answer"))},
         "/api/v1/policies/{name}/mode": {"parameters": name,
             "put": write("Another mode until the policy's text changes", Some("Mode"))},
         "/api/v1/hold": {
@@ -143,6 +145,9 @@ fn schemas() -> Value {
                 "status": {"type": "object"},
                 "mode": {"enum": ["Auto", "Approve", "Observe", "Disabled"]},
                 "hold": {"type": "object"},
+                "proposal": {"type": "object", "description": "The change that waits for a person, in mode Approve: \
+                    `id`, `plan`, `reason`, `since`, `until`"},
+                "approval": {"type": "object", "description": "The change that a person has approved, and that is not begun yet"},
                 "signals": {"type": "array", "items": {"type": "object"}},
                 "mistakes": {"type": "array", "items": {"type": "string"}},
                 "decisions": {"type": "array", "items": {"type": "object"}},
@@ -170,6 +175,7 @@ fn schemas() -> Value {
                 "decision": {"type": "object", "description": "The present decision with its trail"},
                 "outlook": {"type": "object", "description": "What growing and shrinking take, and when: \
                     `grow` and `shrink` with `rules`, `barriers` and `may`; `track`, `rest`, `fallback`, `bounds`, `next`"},
+                "proposal": {"type": "object", "description": "The change that waits for a person, in mode Approve"},
                 "lastChange": {"type": "object", "description": "The last decision that changed something"},
             },
         },
@@ -184,6 +190,7 @@ fn schemas() -> Value {
                 "to": {"type": "integer"},
                 "reason": {"type": "string"},
                 "limitedBy": {"type": "string"},
+                "approval": {"type": "string", "description": "The approval that it used, in mode Approve"},
                 "trail": {"type": "array", "items": {"type": "object"}},
             },
         },
@@ -194,6 +201,16 @@ fn schemas() -> Value {
             "properties": {
                 "for": {"type": "string", "description": "A length of time, as in `10m`"},
                 "direction": {"enum": ["Up", "Down", "Both"], "default": "Both"},
+                "reason": {"type": "string"},
+            },
+        },
+        "Answer": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["id", "verdict"],
+            "properties": {
+                "id": {"type": "string", "description": "Of the proposal, as in `web-7f3k`"},
+                "verdict": {"enum": ["Approve", "Reject"]},
                 "reason": {"type": "string"},
             },
         },

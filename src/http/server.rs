@@ -36,7 +36,9 @@ const SOCKET_MODE: u32 = 0o660;
 #[derive(Debug)]
 pub struct SocketServer {
     listener: UnixListener,
-    file: SocketFile,
+    path: PathBuf,
+    /// Ours to remove; absent where the socket is somebody else's.
+    file: Option<SocketFile>,
     door: Door,
 }
 
@@ -63,6 +65,11 @@ pub enum BindError {
         /// The path.
         path: PathBuf,
     },
+    /// A socket was passed that has no file, so nobody could say whose it is.
+    #[error(
+        "a socket was passed to docktor that is not in the file system; write a path after `ListenStream=`"
+    )]
+    NoPath,
     /// The file system or the kernel says no.
     #[error("cannot listen on {at}")]
     Refused {
@@ -94,12 +101,35 @@ impl SocketServer {
         let metadata = std::fs::metadata(path).map_err(refused)?;
         let door = Door::Socket { uid: metadata.uid(), gid: metadata.gid() };
         let file = SocketFile { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() };
-        Ok(Self { listener, file, door })
+        Ok(Self { listener, path: path.to_owned(), file: Some(file), door })
     }
 
-    /// Serve until `services.stop`; then the socket is removed.
+    /// Listen on a socket that a service manager opened and goes on to own. Its mode is the manager's affair; who may
+    /// connect is checked as ever, by the group of its file.
+    ///
+    /// # Errors
+    /// When it has no file, or when the kernel refuses.
+    pub fn adopt(listener: std::os::unix::net::UnixListener) -> Result<Self, BindError> {
+        let refused = |at: String| |source| BindError::Refused { at, source };
+        let inherited = || "a socket of the service manager".to_owned();
+        let address = listener.local_addr().map_err(refused(inherited()))?;
+        let path = address.as_pathname().ok_or(BindError::NoPath)?.to_owned();
+        listener.set_nonblocking(true).map_err(refused(inherited()))?;
+        let listener = UnixListener::from_std(listener).map_err(refused(inherited()))?;
+        let metadata = std::fs::metadata(&path).map_err(refused(path.display().to_string()))?;
+        let door = Door::Socket { uid: rustix::process::geteuid().as_raw(), gid: metadata.gid() };
+        Ok(Self { listener, path, file: None, door })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Serve until `services.stop`; then a socket that is our own is removed.
     pub async fn serve(self, services: Services) {
-        let Self { listener, file, door } = self;
+        let Self { listener, file, door, .. } = self;
         serve(listener, door, services, |stream, _| peer_of(stream)).await;
         drop(file);
     }
@@ -113,9 +143,29 @@ impl TcpServer {
     pub async fn bind(address: &str, token: Option<Token>) -> Result<Self, BindError> {
         let refused = |source| BindError::Refused { at: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let bound = listener.local_addr().map_err(refused)?;
+        Self::new(listener, address, token).map_err(refused)
+    }
+
+    /// Listen where a service manager listens already. `name` (`host:port`) is what else it may be called.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn adopt(
+        listener: std::net::TcpListener,
+        name: &str,
+        token: Option<Token>,
+    ) -> Result<Self, BindError> {
+        let refused =
+            |source| BindError::Refused { at: "an address of the service manager".to_owned(), source };
+        listener.set_nonblocking(true).map_err(refused)?;
+        let listener = TcpListener::from_std(listener).map_err(refused)?;
+        Self::new(listener, name, token).map_err(refused)
+    }
+
+    fn new(listener: TcpListener, name: &str, token: Option<Token>) -> io::Result<Self> {
+        let bound = listener.local_addr()?;
         let reach = if bound.ip().is_loopback() { Reach::Loopback } else { Reach::Network };
-        let door = Door::Tcp { hosts: Hosts::new(address, bound.ip()), reach, token };
+        let door = Door::Tcp { hosts: Hosts::new(name, bound.ip()), reach, token };
         Ok(Self { listener, address: bound, door })
     }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::approval::Approvals;
 use super::change::{ChangeId, Intent, LimitChange, LimitStage};
 use super::observation::ReplicaId;
 use super::trend::Recent;
@@ -76,6 +77,9 @@ pub struct Memory {
     pub wish: Option<Wish>,
     /// The mode that a person set while running, in place of the policy's.
     pub mode: Option<Mode>,
+    /// What waits for a person in mode `Approve`, and what persons have answered.
+    #[serde(skip_serializing_if = "Approvals::is_unused")]
+    pub approvals: Approvals,
     /// Changes that were begun and whose outcome is not known yet.
     pub intents: Vec<Intent>,
     /// Replicas that are there, by id.
@@ -380,8 +384,11 @@ impl Memory {
         self.drift.seen = Some(Past { at, replicas: 0 });
     }
 
-    /// A change is about to begin: on disk before anything is done.
+    /// A change is about to begin: on disk before anything is done. It uses up its approval.
     pub fn intend(&mut self, intent: Intent) {
+        if let Some(id) = &intent.approval {
+            self.approvals.use_up(id);
+        }
         if self.intents.len() >= MAX_INTENTS {
             self.intents.remove(0);
         }
@@ -436,6 +443,7 @@ impl Memory {
     /// Forgets what can no longer matter. `period` is the longest period of a limit.
     pub fn forget(&mut self, now: Timestamp, period: Duration) {
         self.turn_back(now);
+        self.approvals.forget(now);
         drop_older(&mut self.changes, now, period, |it| it.at);
         drop_older(&mut self.scale_downs, now, SCALE_DOWN_PERIOD, |it| *it);
         drop_older(&mut self.drift.restores, now, RESTORE_PERIOD, |it| *it);

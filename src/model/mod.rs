@@ -7,5 +7,6 @@ pub mod forecast;
 pub mod observation;
 pub mod histogram;
 pub mod usage;
+pub mod approval;
 pub mod memory;
 pub mod decision;

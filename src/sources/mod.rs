@@ -3,6 +3,7 @@
 //! A source measures and reports; it neither averages nor judges. Use of replicas is measured in the
 //! background (`sampler`), by whichever meter can see them.
 
+pub mod pressure;
 pub mod reading;
 pub mod cgroup;
 #[cfg(feature = "docker")]

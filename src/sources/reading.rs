@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use super::pressure::{Alarm, Trigger};
 use crate::model::observation::{Limits, ReplicaId, Sample, Stalls, Waiting};
 use crate::units::Timestamp;
 
@@ -21,6 +22,11 @@ pub trait Gauge: Send {
 
     /// What it reads from; a metric label.
     fn source(&self) -> GaugeSource;
+
+    /// What rings when the replica comes under such pressure; never, where nobody can tell.
+    fn alarm(&self, _triggers: &[Trigger]) -> Alarm {
+        Alarm::default()
+    }
 }
 
 /// What a gauge reads from.

@@ -6,7 +6,7 @@
 //! wait for an engine overlap; how many may, the meter bounds. A slow one keeps no other replica waiting.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -14,6 +14,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::pressure::{Alarm, Trigger};
 use super::reading::{Gauge, Meter, MeterError, Reading};
 use crate::clock::Clock;
 use crate::model::key::PolicyKey;
@@ -40,13 +41,19 @@ pub struct Sampler {
     metrics: Arc<Metrics>,
     shared: Mutex<Shared>,
     changed: Notify,
+    pressed: OnceLock<Box<Pressed>>,
 }
+
+/// Who is told that replicas of a policy are under pressure.
+type Pressed = dyn Fn(&PolicyKey) + Send + Sync;
 
 /// What passes and the sampling task share. Never locked across an await.
 #[derive(Default)]
 struct Shared {
     watches: BTreeMap<PolicyKey, Watch>,
     series: HashMap<ReplicaId, Series>,
+    /// Of which pressure the policies want to hear at once; only those that do.
+    triggers: HashMap<PolicyKey, Arc<[Trigger]>>,
 }
 
 /// The replicas of one policy, and when to sample them.
@@ -73,13 +80,21 @@ struct Series {
 struct Attached {
     gauge: Box<dyn Gauge>,
     last: Option<Reading>,
+    alarm: Alarm,
 }
 
 impl Sampler {
     /// A sampler that watches nothing yet and samples nothing until `run`.
     #[must_use]
     pub fn new(clock: Clock, meter: Arc<dyn Meter>, metrics: Arc<Metrics>) -> Self {
-        Self { clock, meter, metrics, shared: Mutex::default(), changed: Notify::new() }
+        Self {
+            clock,
+            meter,
+            metrics,
+            shared: Mutex::default(),
+            changed: Notify::new(),
+            pressed: OnceLock::new(),
+        }
     }
 
     /// Samples these replicas from now on, and no other ones for this policy: often enough for `window`, and at
@@ -99,10 +114,30 @@ impl Sampler {
         }
     }
 
+    /// Listens for such pressure on this policy's replicas from now on, and for no other. After the first sample that
+    /// shows it, `on_pressure` is told.
+    pub fn listen(&self, policy: &PolicyKey, triggers: &[Trigger]) {
+        let mut shared = self.lock();
+        if shared.triggers.get(policy).map_or(&[][..], |it| it) == triggers {
+            return;
+        }
+        if triggers.is_empty() {
+            shared.triggers.remove(policy);
+        } else {
+            shared.triggers.insert(policy.clone(), triggers.into());
+        }
+    }
+
+    /// Whom to tell that replicas of a policy are under pressure; the first one counts. Must return at once.
+    pub fn on_pressure(&self, tell: impl Fn(&PolicyKey) + Send + Sync + 'static) {
+        let _ = self.pressed.set(Box::new(tell));
+    }
+
     /// Samples this policy's replicas no longer, and forgets what it knew of them.
     pub fn forget(&self, policy: &PolicyKey) {
         let mut shared = self.lock();
         let watch = shared.watches.remove(policy);
+        shared.triggers.remove(policy);
         for replica in watch.into_iter().flat_map(|watch| watch.replicas) {
             shared.leave(policy, &replica);
         }
@@ -185,8 +220,9 @@ impl Sampler {
         let reading = tokio::time::timeout(READ_TIMEOUT, self.read(&replica, attached)).await;
         tokio::task::yield_now().await;
         let attached = match reading {
-            Ok(Ok((attached, sample))) => {
+            Ok(Ok((mut attached, sample))) => {
                 self.remember(&replica, sample, &attached);
+                self.heed(&policy, &mut attached);
                 Some(attached)
             }
             Ok(Err(MeterError::Gone { .. })) => {
@@ -214,7 +250,9 @@ impl Sampler {
     ) -> Result<(Attached, Sample), MeterError> {
         let mut attached = match attached {
             Some(attached) => attached,
-            None => Attached { gauge: self.meter.attach(replica).await?, last: None },
+            None => {
+                Attached { gauge: self.meter.attach(replica).await?, last: None, alarm: Alarm::default() }
+            }
         };
         let started = self.clock.elapsed();
         let reading = attached.gauge.read().await?;
@@ -223,6 +261,20 @@ impl Sampler {
         let sample = reading.sample(self.clock.now(), attached.last.as_ref());
         attached.last = Some(reading);
         Ok((attached, sample))
+    }
+
+    /// Tells of an alarm that rang before this sample, and listens for what the policy wants to hear of now.
+    fn heed(&self, policy: &PolicyKey, attached: &mut Attached) {
+        if attached.alarm.take()
+            && let Some(tell) = self.pressed.get()
+        {
+            tell(policy);
+        }
+        let triggers = self.lock().triggers.get(policy).cloned();
+        let triggers = triggers.as_deref().unwrap_or_default();
+        if !attached.alarm.is_for(triggers) {
+            attached.alarm = attached.gauge.alarm(triggers);
+        }
     }
 
     fn remember(&self, replica: &ReplicaId, mut sample: Sample, attached: &Attached) {
@@ -342,12 +394,13 @@ fn tick_before(time: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
     use futures::FutureExt;
     use futures::future::BoxFuture;
 
     use super::*;
+    use crate::api::target_metric::{Contended, Stall};
     use crate::sources::reading::GaugeSource;
 
     /// Replicas that burn half a core, from when this host of theirs was made; the tests stop and restart them.
@@ -356,6 +409,8 @@ mod tests {
         /// The life of replica `a`; 0 is none at all.
         life: AtomicU64,
         readings: AtomicU64,
+        /// The kernel says that there is pressure.
+        pressed: Arc<AtomicBool>,
     }
 
     struct FakeGauge {
@@ -412,6 +467,10 @@ mod tests {
         fn source(&self) -> GaugeSource {
             GaugeSource::Cgroup
         }
+
+        fn alarm(&self, triggers: &[Trigger]) -> Alarm {
+            Alarm::by_hand(triggers, Arc::clone(&self.host.pressed))
+        }
     }
 
     /// A sampler under way, on paused time.
@@ -426,7 +485,8 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let clock = Clock::starting_at(Timestamp::from_secs(1_000));
-            let host = Arc::new(FakeHost { clock, life: 1.into(), readings: 0.into() });
+            let host =
+                Arc::new(FakeHost { clock, life: 1.into(), readings: 0.into(), pressed: Arc::default() });
             let metrics = Arc::new(Metrics::new("0.0.0"));
             let meter = Arc::new(FakeMeter(host.clone()));
             let sampler = Arc::new(Sampler::new(clock, meter, metrics.clone()));
@@ -549,6 +609,36 @@ mod tests {
         let text = bench.metrics.render();
         assert!(text.contains(r#"docktor_metric_errors_total{policy="web",source="replica"}"#), "{text}");
         assert!(text.contains("docktor_sampled_replicas 3"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pressure_is_told_once_and_when_a_sample_shows_it() {
+        let bench = Bench::new();
+        let told = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&told);
+        bench.sampler.on_pressure(move |policy| {
+            assert_eq!(*policy, PolicyKey::new("web"));
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let second = units::Duration::from_secs(1);
+        let (on, stall) = (Contended::Cpu, Stall::Some);
+        let trigger = Trigger { on, stall, threshold: second, window: second };
+        bench.watch(&["a"], 10);
+        bench.sampler.listen(&PolicyKey::new("web"), &[trigger]);
+        seconds(10).await;
+        assert_eq!(told.load(Ordering::Relaxed), 0);
+        let before = bench.host.readings.load(Ordering::Relaxed);
+        bench.host.pressed.store(true, Ordering::Relaxed);
+        while told.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(bench.host.readings.load(Ordering::Relaxed), before + 1);
+        seconds(10).await;
+        assert_eq!(told.load(Ordering::Relaxed), 1);
+        // A policy that wants to hear of it no more.
+        bench.sampler.listen(&PolicyKey::new("web"), &[]);
+        seconds(10).await;
+        assert!(bench.sampler.lock().triggers.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

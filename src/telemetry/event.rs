@@ -15,6 +15,7 @@ use crate::api::limits::LimitSet;
 use crate::api::policy::Mode;
 use crate::api::status::{Action, DecisionRecord};
 use crate::clock::Clock;
+use crate::model::approval::{Answer, Proposal, Verdict};
 use crate::model::change::ChangeId;
 use crate::model::decision::Resize;
 use crate::model::key::{Generation, PolicyKey};
@@ -201,6 +202,31 @@ pub enum Event {
         /// Whose.
         policy: PolicyKey,
     },
+    /// A change waits for a person.
+    ApprovalRequested {
+        /// Of which policy.
+        policy: PolicyKey,
+        /// What waits.
+        proposal: Box<Proposal>,
+        /// What waited until now, and is wanted no more.
+        replaces: Option<String>,
+    },
+    /// What waited for a person is wanted no more, or ended.
+    ApprovalWithdrawn {
+        /// Of which policy.
+        policy: PolicyKey,
+        /// What waited.
+        id: String,
+    },
+    /// A person answered what waited.
+    ApprovalAnswered {
+        /// Of which policy.
+        policy: PolicyKey,
+        /// Yes or no.
+        verdict: Verdict,
+        /// To what, and who.
+        answer: Box<Answer>,
+    },
     /// A person set the mode.
     ModeChanged {
         /// Of which policy.
@@ -346,6 +372,10 @@ impl Event {
             Self::Resume => "Resume",
             Self::Hold { .. } => "Hold",
             Self::HoldEnded { .. } => "HoldEnded",
+            Self::ApprovalRequested { .. } => "ApprovalRequested",
+            Self::ApprovalWithdrawn { .. } => "ApprovalWithdrawn",
+            Self::ApprovalAnswered { verdict: Verdict::Approve, .. } => "Approved",
+            Self::ApprovalAnswered { verdict: Verdict::Reject, .. } => "Rejected",
             Self::ModeChanged { .. } => "ModeChanged",
         }
     }
@@ -369,6 +399,9 @@ impl Event {
             | Self::RolledBack { policy, .. }
             | Self::Hold { policy, .. }
             | Self::HoldEnded { policy }
+            | Self::ApprovalRequested { policy, .. }
+            | Self::ApprovalWithdrawn { policy, .. }
+            | Self::ApprovalAnswered { policy, .. }
             | Self::ModeChanged { policy, .. } => Some(policy),
         }
     }
@@ -433,6 +466,22 @@ impl Event {
             Self::Hold { until, by, why: Some(why), .. } => format!("held by {by} until {until}: {why}"),
             Self::Hold { until, by, why: None, .. } => format!("held by {by} until {until}"),
             Self::HoldEnded { .. } => "no longer held".to_owned(),
+            Self::ApprovalRequested { proposal, replaces, .. } => {
+                let Proposal { id, plan, reason, until, .. } = &**proposal;
+                let instead = replaces.as_ref().map(|it| format!(", in place of {it}")).unwrap_or_default();
+                format!("{id} asks for approval until {until}{instead}: {plan}, because {reason}")
+            }
+            Self::ApprovalWithdrawn { id, .. } => format!("{id} is wanted no more"),
+            Self::ApprovalAnswered { verdict, answer, .. } => {
+                let Answer { id, plan, by, reason, until } = &**answer;
+                let why = reason.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+                match verdict {
+                    Verdict::Approve => format!("{id} approved by {by}{why} until {until}: {plan}"),
+                    Verdict::Reject => {
+                        format!("{id} rejected by {by}{why}, not asked again until {until}: {plan}")
+                    }
+                }
+            }
             Self::ModeChanged { mode, by, .. } => format!("mode set to {mode:?} by {by}"),
         }
     }
@@ -521,6 +570,15 @@ impl Event {
             }
             Self::Stop => warn!("{reason}"),
             Self::Hold { until, by, why, .. } => info!(policy, %until, by, why, "{reason}"),
+            Self::ApprovalRequested { proposal, replaces, .. } => {
+                let Proposal { id, plan, reason: why, until, .. } = &**proposal;
+                info!(policy, id, %plan, %until, why, replaces, "{reason}");
+            }
+            Self::ApprovalWithdrawn { id, .. } => info!(policy, id, "{reason}"),
+            Self::ApprovalAnswered { answer, .. } => {
+                let Answer { id, plan, by, reason: why, until } = &**answer;
+                info!(policy, id, %plan, %until, by, why, "{reason}");
+            }
             Self::ModeChanged { mode, by, .. } => info!(policy, ?mode, by, "{reason}"),
             Self::Started { version } => info!(version, "{reason}"),
             Self::Stopping { unfinished } => info!(unfinished, "{reason}"),
@@ -553,6 +611,7 @@ mod tests {
             trail: vec![],
             limits: None,
             limits_before: None,
+            approval: None,
         };
         Event::Decision { policy: PolicyKey::new("web"), generation: 3, record, news: News::Yes }
     }

@@ -1,6 +1,7 @@
 //! Log set-up. Beside it, what docktor tells of itself: events and metrics.
 
 pub mod event;
+mod journal;
 pub mod metrics;
 mod policy_series;
 mod process;
@@ -8,6 +9,10 @@ mod process;
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use journal::Journal;
 
 /// The variable with the log's filter, in the form of tracing's `EnvFilter`: `debug`, `info,docktor=debug`.
 pub const FILTER_VARIABLE: &str = "DOCKTOR_LOG";
@@ -16,11 +21,15 @@ const DEFAULT_FILTER: &str = "info";
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
-    /// A line for people.
+    /// The journal where standard error is connected to it, else text
     #[default]
+    Auto,
+    /// A line for people.
     Text,
     /// A JSON object a line, for programs.
     Json,
+    /// Entries with fields, in systemd's journal.
+    Journal,
 }
 
 /// Why the log could not be set up.
@@ -36,6 +45,12 @@ pub enum LogError {
         /// What is wrong with it.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// Nobody reads what is sent to the journal.
+    #[error("the journal does not answer; leave --log-format out, or write `text` or `json`")]
+    NoJournal {
+        /// Why.
+        source: std::io::Error,
+    },
     /// There is one already.
     #[error("the log is set up already")]
     Twice {
@@ -44,21 +59,33 @@ pub enum LogError {
     },
 }
 
-/// Sends the log of this process to stderr. Colours only on a terminal, and never with `NO_COLOR`.
+/// Sends the log of this process to stderr or to the journal. Colours only on a terminal, and never with `NO_COLOR`.
 ///
 /// # Errors
-/// When the filter in `DOCKTOR_LOG` is wrong, or when it is called twice.
+/// When the filter in `DOCKTOR_LOG` is wrong, when a journal is asked for and there is none, or when it is called
+/// twice.
 pub fn init_log(format: LogFormat) -> Result<(), LogError> {
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter(std::env::var(FILTER_VARIABLE).ok())?)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours(std::env::var_os("NO_COLOR"), std::io::stderr().is_terminal()))
-        .with_target(false);
-    match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    let filter = filter(std::env::var(FILTER_VARIABLE).ok())?;
+    let journal = match format {
+        LogFormat::Journal => Some(Journal::open().map_err(|source| LogError::NoJournal { source })?),
+        LogFormat::Auto if journal::is_stderr(std::env::var("JOURNAL_STREAM").ok().as_deref()) => {
+            Journal::open().ok()
+        }
+        LogFormat::Auto | LogFormat::Text | LogFormat::Json => None,
+    };
+    let log = || {
+        tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(colours(std::env::var_os("NO_COLOR"), std::io::stderr().is_terminal()))
+            .with_target(false)
+    };
+    let registry = tracing_subscriber::registry().with(filter);
+    match (journal, format) {
+        (Some(journal), _) => registry.with(journal).try_init(),
+        (None, LogFormat::Json) => registry.with(log().json().flatten_event(true)).try_init(),
+        (None, _) => registry.with(log()).try_init(),
     }
-    .map_err(|source| LogError::Twice { source })
+    .map_err(|source| LogError::Twice { source: source.into() })
 }
 
 fn filter(variable: Option<String>) -> Result<EnvFilter, LogError> {

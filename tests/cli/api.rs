@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::Value;
 
-use super::fixture::{Fixture, STUBBORN};
+use super::fixture::{Fixture, STUBBORN, careful};
 
 /// An answer: status, head, body.
 pub struct Answer {
@@ -83,12 +83,16 @@ fn orders_are_carried_out_without_content() {
     assert_eq!(order("POST", "/api/v1/policies/web/hold", r#"{"for": "10m", "direction": "Down"}"#), 204);
     assert_eq!(order("DELETE", "/api/v1/policies/web/hold", ""), 204);
     assert_eq!(order("PUT", "/api/v1/policies/web/mode", r#"{"mode": "Approve"}"#), 204);
-    assert_eq!(fixture.orders.lock().unwrap().len(), 3);
+    fixture.admin.publish(careful());
+    let approve = r#"{"id": "careful-web-7f3k", "verdict": "Approve", "reason": "sale begins"}"#;
+    assert_eq!(order("POST", "/api/v1/policies/careful-web/approve", approve), 204);
+    assert_eq!(fixture.orders.lock().unwrap().len(), 4);
 }
 
 #[test]
 fn every_error_is_a_problem_document() {
     let fixture = fixture();
+    fixture.admin.publish(careful());
     let large = format!(r#"{{"for": "1m", "reason": "{}"}}"#, "x".repeat(70_000));
     for (method, path, body, status, code) in [
         ("GET", "/nowhere", "", 404, "NotFound"),
@@ -102,6 +106,21 @@ fn every_error_is_a_problem_document() {
         ("POST", "/api/v1/policies/web/hold", r#"{"for": "ten"}"#, 400, "BadRequest"),
         ("POST", "/api/v1/policies/web/hold", r#"{"for": "1m", "until": 3}"#, 400, "BadRequest"),
         ("PUT", "/api/v1/policies/web/mode", r#"{"mode": "auto"}"#, 400, "BadRequest"),
+        ("POST", "/api/v1/policies/web/approve", r#"{"id": "web-7f3k"}"#, 400, "BadRequest"),
+        (
+            "POST",
+            "/api/v1/policies/web/approve",
+            r#"{"id": "web-7f3k", "verdict": "Approve"}"#,
+            404,
+            "NotFound",
+        ),
+        (
+            "POST",
+            "/api/v1/policies/careful-web/approve",
+            r#"{"id": "x", "verdict": "Reject"}"#,
+            409,
+            "Refused",
+        ),
         ("POST", "/api/v1/policies/web/hold", &large, 413, "PayloadTooLarge"),
         ("DELETE", &format!("/api/v1/policies/{STUBBORN}/hold"), "", 409, "Refused"),
     ] {

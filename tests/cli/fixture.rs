@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use docktor::admin::Admin;
 use docktor::admin::order::{AdminError, Order};
-use docktor::admin::view::PolicyView;
+use docktor::admin::view::{AnswerRequest, PolicyView};
 use docktor::clock::Clock;
 use docktor::history::Archive;
 use docktor::http::Services;
 use docktor::http::access::Token;
 use docktor::http::server::{SocketServer, TcpServer};
+use docktor::model::approval::Approvals;
 use docktor::model::key::PolicyKey;
 use docktor::telemetry::event::{Event, Events};
 use docktor::telemetry::metrics::Metrics;
@@ -116,7 +117,11 @@ impl Drop for Fixture {
 }
 
 fn answer(admin: &Admin, order: &Order) -> Result<(), AdminError> {
-    let (Order::Hold { key, .. } | Order::Resume { key, .. } | Order::SetMode { key, .. }) = order else {
+    let (Order::Hold { key, .. }
+    | Order::Resume { key, .. }
+    | Order::Answer { key, .. }
+    | Order::SetMode { key, .. }) = order
+    else {
         return Ok(());
     };
     match admin.policy(key) {
@@ -124,7 +129,16 @@ fn answer(admin: &Admin, order: &Order) -> Result<(), AdminError> {
         Some(_) if key.as_str() == STUBBORN => {
             Err(AdminError::Refused { reason: "the policy is invalid; mend its text first".to_owned() })
         }
-        Some(_) => Ok(()),
+        Some(view) => match order {
+            Order::Answer { request, by, .. } => {
+                let mut approvals = Approvals::default();
+                approvals.proposal.clone_from(&view.proposal);
+                let AnswerRequest { id, verdict, reason } = request;
+                let now = Clock::system().now();
+                Ok(approvals.answer(id, *verdict, by, reason.as_deref(), now).map(drop)?)
+            }
+            _ => Ok(()),
+        },
     }
 }
 
@@ -251,6 +265,30 @@ pub fn api() -> PolicyView {
             "conditions": [],
         },
         "hold": {"direction": "Up", "until": "2999-01-01T00:00:00Z", "reason": "load test", "by": "ada (uid 1000)"},
+    }))
+    .unwrap()
+}
+
+/// One that waits for a person.
+pub fn careful() -> PolicyView {
+    serde_json::from_value(json!({
+        "apiVersion": "docktor.dev/v1", "kind": "ScalingPolicy", "mode": "Approve",
+        "metadata": {"name": "careful-web", "generation": 1, "creationTimestamp": ago(25 * HOUR + 600)},
+        "spec": {
+            "target": {"compose": {"project": "shop", "service": "careful"}},
+            "mode": "Approve", "replicas": {"max": 4},
+        },
+        "status": {
+            "observedGeneration": 1,
+            "source": {"file": "shop/careful.yaml", "document": 0, "sha256": "c0"},
+            "phase": "AwaitingApproval",
+            "replicas": {"current": 2, "ready": 2, "desired": 2, "min": 1, "max": 4},
+            "conditions": [],
+        },
+        "proposal": {
+            "id": "careful-web-7f3k", "plan": {"from": 2, "to": 4}, "reason": "cpu.avg 89.3 > 75",
+            "since": ago(2 * HOUR), "until": "2999-01-01T00:00:00Z",
+        },
     }))
     .unwrap()
 }

@@ -57,6 +57,7 @@ fn entry(at: Timestamp, cpu: f64, decides: Option<i64>) -> Entry {
             trail: Vec::new(),
             limits: None,
             limits_before: None,
+            approval: None,
         };
         Box::new(Decided { record, mode: Mode::Auto, acted: true })
     });

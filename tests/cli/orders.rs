@@ -1,12 +1,12 @@
 //! Orders of the client, as the controller gets them.
 
 use docktor::admin::order::Order;
-use docktor::admin::view::{HoldDirection, HoldRequest};
+use docktor::admin::view::{AnswerRequest, HoldDirection, HoldRequest, Verdict};
 use docktor::api::policy::Mode;
 use docktor::model::key::PolicyKey;
 use docktor::units::Duration;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, careful, redacted};
 
 fn fixture() -> Fixture {
     let fixture = Fixture::start();
@@ -56,6 +56,56 @@ fn resume_and_mode_reach_the_controller() {
 }
 
 #[test]
+fn what_waits_is_shown_with_its_id_and_approved_or_rejected_by_it() {
+    let fixture = fixture();
+    fixture.admin.publish(careful());
+    let run = fixture.docktorctl(&["describe", "policy", "careful-web"]);
+    insta::assert_snapshot!(redacted(&run, fixture.folder.path()));
+    let run = fixture.docktorctl(&["get", "policies", "careful-web"]);
+    assert!(run.stdout.contains("AwaitingApproval"), "{run}");
+
+    let run = fixture.docktorctl(&["approve", "careful-web-7f3k", "--reason", "sale begins"]);
+    assert_eq!((run.code, run.stdout.as_str()), (0, "careful-web-7f3k approved\n"), "{run}");
+    let run = fixture.docktorctl(&["reject", "careful-web-7f3k"]);
+    assert_eq!((run.code, run.stdout.as_str()), (0, "careful-web-7f3k rejected\n"), "{run}");
+    let [Order::Answer { key, request, by }, Order::Answer { request: second, .. }] = &orders(&fixture)[..]
+    else {
+        panic!("two answers")
+    };
+    assert_eq!(key, &PolicyKey::new("careful-web"));
+    let id = "careful-web-7f3k".to_owned();
+    let reason = Some("sale begins".to_owned());
+    assert_eq!(request, &AnswerRequest { id: id.clone(), verdict: Verdict::Approve, reason });
+    assert_eq!(second, &AnswerRequest { id, verdict: Verdict::Reject, reason: None });
+    assert!(by.contains("uid "), "{by}");
+}
+
+#[test]
+fn an_id_that_does_not_wait_gives_1_with_what_does_and_4_where_nothing_does() {
+    let fixture = fixture();
+    fixture.admin.publish(careful());
+    for (id, code, told) in [
+        (
+            "careful-web-2222",
+            1,
+            "`careful-web-2222` does not wait for an approval; `careful-web-7f3k` does: 2 -> 4 replicas, because \
+             cpu.avg 89.3 > 75",
+        ),
+        ("web-7f3k", 4, "`web-7f3k` does not wait for an approval, and nothing else does"),
+        ("absent-7f3k", 4, "there is no policy `absent`"),
+        (
+            "careful-web",
+            2,
+            "`careful-web` is no id of a change that waits; it is a policy's name and four letters or digits, as in \
+             web-7f3k, and `docktorctl describe policy NAME` shows it",
+        ),
+    ] {
+        let run = fixture.docktorctl(&["approve", id]);
+        assert_eq!((run.code, run.stderr.as_str()), (code, format!("docktorctl: {told}\n").as_str()), "{id}");
+    }
+}
+
+#[test]
 fn a_refusal_gives_1_and_the_controllers_reason() {
     let fixture = fixture();
     let run = fixture.docktorctl(&["hold", "stubborn", "--for", "1m"]);
@@ -77,6 +127,9 @@ fn wrong_usage_gives_2_before_anything_is_asked() {
         &["hold", "web", "--for", "ten"],
         &["hold", "web", "--for", "1m", "--direction", "Sideways"],
         &["mode", "web", "Manual"],
+        &["approve"],
+        &["reject", "7f3k"],
+        &["approve", "web", "7f3k"],
         &["get", "pods"],
         &["get", "policies", "-o", "xml"],
         &["get", "policies", "-l", "a b"],

@@ -5,16 +5,16 @@ use std::sync::atomic::AtomicU64;
 
 use docktor::actuators::Actuator;
 use docktor::admin::Admin;
-use docktor::admin::order::Order;
+use docktor::admin::order::{AdminError, Order};
 use docktor::admin::story::story;
-use docktor::admin::view::{HoldRequest, PolicyView};
+use docktor::admin::view::{AnswerRequest, HoldRequest, PolicyView, Verdict};
 use docktor::api::condition::{Condition, ConditionType};
 use docktor::api::policy::Mode;
 use docktor::api::status::Status;
 use docktor::clock::Clock;
-use docktor::controller::Controller;
 use docktor::controller::forecast::{Forecasts, NoPast, Past};
 use docktor::controller::reconcile::Parts;
+use docktor::controller::{Controller, Wake};
 use docktor::history::{self, Archive, Recorder, Retention};
 use docktor::model::key::PolicyKey;
 use docktor::store::Store;
@@ -65,6 +65,7 @@ pub struct Loop {
     events: Arc<Events>,
     history: Recorder,
     controller: JoinHandle<()>,
+    wakes: mpsc::Sender<Wake>,
     past: Arc<dyn Past>,
     story: Vec<String>,
 }
@@ -92,8 +93,19 @@ impl Loop {
         std::fs::create_dir(folders.path().join("policies")).expect("a folder");
         let world = World::new(clock, replicas);
         prepare(&world);
-        let Begun { admin, events, history, controller } = begin(&folders, clock, &world, &past);
-        let run = Self { folders, clock, world, admin, events, history, controller, past, story: Vec::new() };
+        let Begun { admin, events, history, controller, wakes } = begin(&folders, clock, &world, &past);
+        let run = Self {
+            folders,
+            clock,
+            world,
+            admin,
+            events,
+            history,
+            controller,
+            wakes,
+            past,
+            story: Vec::new(),
+        };
         run.write("web.yaml", policy);
         let mut run = run;
         run.kill_and_start_again().await;
@@ -141,6 +153,7 @@ impl Loop {
         let begun = begin(&self.folders, self.clock, &self.world, &self.past);
         (self.admin, self.events, self.history, self.controller) =
             (begun.admin, begun.events, begun.history, begun.controller);
+        self.wakes = begun.wakes;
         self.pass(Duration::from_secs(5)).await;
     }
 
@@ -186,9 +199,19 @@ impl Loop {
         self.events.recent()
     }
 
+    /// The kernel says that replicas are under pressure.
+    pub async fn press(&self) {
+        self.wakes.send(Wake::Pressure(web())).await.expect("a controller");
+    }
+
     pub async fn hold(&self, hold_for: Duration) {
         let request = HoldRequest { hold_for, direction: None, reason: None };
         self.admin.order(Order::Hold { key: web(), request, by: "test".to_owned() }).await.expect("held");
+    }
+
+    pub async fn answer(&self, id: &str, verdict: Verdict) -> Result<(), AdminError> {
+        let request = AnswerRequest { id: id.to_owned(), verdict, reason: None };
+        self.admin.order(Order::Answer { key: web(), request, by: "test".to_owned() }).await
     }
 
     pub async fn resume(&self) {
@@ -230,6 +253,7 @@ struct Begun {
     events: Arc<Events>,
     history: Recorder,
     controller: JoinHandle<()>,
+    wakes: mpsc::Sender<Wake>,
 }
 
 fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>, past: &Arc<dyn Past>) -> Begun {
@@ -254,12 +278,12 @@ fn begin(folders: &TempDir, clock: Clock, world: &Arc<World>, past: &Arc<dyn Pas
         events: Arc::clone(&events),
         metrics,
         growth: Arc::new(Semaphore::new(8)),
-        wakes,
+        wakes: wakes.clone(),
         forecasts: Forecasts::new(Arc::clone(past)),
         changes: AtomicU64::new(0),
     };
     let watcher = Watcher::new(Some(Duration::from_secs(2)));
     let controller = Controller::new(Arc::new(parts), store, watcher, waking, orders);
     let controller = tokio::spawn(controller.run(CancellationToken::new()));
-    Begun { admin, events, history, controller }
+    Begun { admin, events, history, controller, wakes }
 }

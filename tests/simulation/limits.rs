@@ -1,5 +1,6 @@
 //! Limits on paused time: raised, lowered, verified, undone; changed by other hands; with docktor killed in between.
 
+use docktor::admin::view::Verdict;
 use docktor::api::condition::{ConditionStatus, ConditionType, Reason};
 use std::sync::Arc;
 
@@ -265,4 +266,32 @@ async fn nothing_is_set_in_mode_observe_nor_while_stop_is_there() {
     run.remove("STOP");
     run.pass(seconds(60)).await;
     assert_eq!(limits(&run), (Some(300.0), Some(6.0)), "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_mode_approve_limits_wait_for_a_person_and_harmful_ones_come_back_without_one() {
+    let mut run = started_with(&POLICY.replace("  interval: 5s", "  mode: Approve\n  interval: 5s")).await;
+    run.world.set_load(Some(190.0));
+    run.pass(seconds(120)).await;
+    assert_eq!(limits(&run), (Some(200.0), Some(4.0)), "{}", run.story());
+    let proposal = run.views()[0].proposal.clone().unwrap_or_else(|| panic!("{}", run.story()));
+    assert_eq!(proposal.plan.to_string(), "cpuQuota 200% -> 300%, memoryMax 4GiB -> 6GiB");
+    run.kill_and_start_again().await;
+    assert_eq!(run.views()[0].proposal, Some(proposal.clone()));
+
+    run.answer(&proposal.id, Verdict::Approve).await.expect("approved");
+    run.pass(seconds(60)).await;
+    assert_eq!(limits(&run), (Some(300.0), Some(6.0)), "{}", run.story());
+    assert_eq!(run.status().phase, Phase::Active, "{}", run.story());
+
+    run.world.on_resize(OnResize::Break);
+    run.world.set_load(Some(290.0));
+    run.pass(seconds(120)).await;
+    let next = run.views()[0].proposal.clone().unwrap_or_else(|| panic!("{}", run.story()));
+    run.answer(&next.id, Verdict::Approve).await.expect("approved");
+    run.pass(seconds(60)).await;
+    assert_eq!(limits(&run), (Some(300.0), Some(6.0)), "{}", run.story());
+    assert_eq!(run.status().phase, Phase::Failed, "{}", run.story());
+    let undone = reasons(&run).iter().filter(|it| *it == "RolledBack").count();
+    assert_eq!(undone, 1, "{}", run.story());
 }

@@ -1,6 +1,7 @@
 //! The real loop on paused time, with a workload in memory and a policy folder on disk.
 
 mod agreement;
+mod approve;
 mod explain;
 mod forecast;
 mod harness;
@@ -46,6 +47,29 @@ async fn a_step_is_taken_once_for_each_evaluation_though_its_own_replicas_wake_p
     assert_eq!(run.world.running(), 4, "{}", run.story());
     run.pass(seconds(5)).await;
     assert!(run.world.running() > 4, "the next evaluation takes the next step: {}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn pressure_brings_the_next_evaluation_forward_but_never_two_in_a_row() {
+    let policy = POLICY.replace("interval: 5s", "interval: 60s").replace("consecutive: 2", "consecutive: 1");
+    let mut run = Loop::start(2, &policy.replace("cooldown: 20s", "cooldown: 0s")).await;
+    run.pass(seconds(65)).await;
+    run.world.set_load(Some(2_000.0));
+    run.pass(seconds(20)).await;
+    assert_eq!(run.world.running(), 2, "not before the interval is over: {}", run.story());
+    run.press().await;
+    run.moment().await;
+    assert_eq!(run.world.running(), 4, "at once under pressure: {}", run.story());
+    for _ in 0..8 {
+        run.press().await;
+        run.pass(seconds(5)).await;
+    }
+    assert_eq!(run.world.running(), 4, "the next one is not early: {}", run.story());
+    run.pass(seconds(25)).await;
+    assert_eq!(run.world.running(), 6, "an interval later comes the next step: {}", run.story());
+    run.press().await;
+    run.moment().await;
+    assert_eq!(run.world.running(), 8, "that one was regular, so pressure counts again: {}", run.story());
 }
 
 #[tokio::test(start_paused = true)]

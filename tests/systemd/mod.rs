@@ -3,6 +3,7 @@
 mod citizen;
 mod instances;
 mod limits;
+mod pressure;
 mod unit;
 
 use std::path::PathBuf;

@@ -53,26 +53,13 @@ pub(super) fn read(host: &Value) -> Limits {
     }
 }
 
-/// The limit of that kind, in its unit.
-pub(super) fn of(limits: &Limits, kind: LimitKind) -> Option<f64> {
-    match kind {
-        LimitKind::CpuQuota => limits.cpus.map(|cores| cores * 100.0),
-        LimitKind::MemoryMax => limits.memory,
-        LimitKind::MemoryHigh => limits.memory_high,
-        LimitKind::TasksMax => limits.tasks,
-        LimitKind::CpuWeight => limits.cpu_weight,
-        LimitKind::IoWeight => limits.io_weight,
-        LimitKind::AllowedCpus => limits.allowed_cpus,
-    }
-}
-
 /// Is a limit as it should be, as exactly as the kernel keeps it?
 pub(super) fn agrees(seen: &Limits, wanted: NewLimit) -> bool {
     let tolerance = match wanted.kind {
         LimitKind::MemoryMax | LimitKind::MemoryHigh => LARGEST_PAGE,
         _ => 0.5,
     };
-    match (of(seen, wanted.kind), wanted.value) {
+    match (seen.of(wanted.kind), wanted.value) {
         (Some(seen), Some(wanted)) => (seen - wanted).abs() < tolerance,
         (Some(seen), None) => !wanted.kind.caps() && (seen - DEFAULT_WEIGHT).abs() < tolerance,
         (None, wanted) => wanted.is_none(),

@@ -172,7 +172,7 @@ proptest! {
         host.as_object_mut().unwrap().extend(body);
         let seen = read(&host);
         for limit in wanted {
-            prop_assert!(agrees(&seen, limit), "{limit:?} is read as {:?}", of(&seen, limit.kind));
+            prop_assert!(agrees(&seen, limit), "{limit:?} is read as {:?}", seen.of(limit.kind));
         }
     }
 }

@@ -192,7 +192,7 @@ fn spare_present_use(bytes: f64, reading: &Reading) -> Result<(), Obstacle> {
 fn difference(seen: &Limits, wanted: &[NewLimit], kinds: &[LimitKind], by: &str) -> Option<String> {
     let wrong = wanted.iter().find(|it| kinds.contains(&it.kind) && !limits::agrees(seen, **it))?;
     let text = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |it| wrong.kind.written(it));
-    let seen = text(limits::of(seen, wrong.kind));
+    let seen = text(seen.of(wrong.kind));
     Some(format!("{} should be {}, but {by} has {seen}", wrong.kind, text(wrong.value)))
 }
 

@@ -8,12 +8,12 @@ use sentences::{Teller, number};
 
 use super::explanation::Explanation;
 use super::view::{PolicyView, word};
-use crate::api::policy::Mode;
 use crate::api::status::{Action, DecisionRecord, TrailLine};
 use crate::decide::outlook::{
     Barrier, BoundsOutlook, Course, ForecastOutlook, LimitOutlook, May, Outlook, SetBy,
 };
 use crate::decide::recommend::Way;
+use crate::model::approval::{Proposal, REJECTION_LASTS};
 use crate::model::decision::Resize;
 use crate::units::Timestamp;
 
@@ -77,6 +77,7 @@ fn sections(tell: &Teller<'_>, it: &Explanation) -> Vec<(&'static str, Vec<Strin
         ("Now", vec![now_line(it)]),
         ("Observed", observed(tell, it)),
         ("Decided", decided(it)),
+        ("Waits for approval", waits(tell, it)),
         ("What held it back", held_back(tell, &it.outlook)),
         (grow, course(tell, &it.outlook, Way::Up, Counts::Known)),
         (shrink, course(tell, &it.outlook, Way::Down, Counts::Known)),
@@ -98,17 +99,32 @@ fn headline(it: &Explanation) -> String {
     if only_looks_on(it) {
         return format!("{policy}: would {outcome} (mode {}).", word(&it.outlook.mode));
     }
-    format!("{policy}: {outcome}.")
+    match &it.proposal {
+        Some(Proposal { id, plan, .. }) => format!("{policy}: {outcome}; {id} waits for approval: {plan}."),
+        None => format!("{policy}: {outcome}."),
+    }
+}
+
+fn waits(tell: &Teller<'_>, it: &Explanation) -> Vec<String> {
+    let Some(Proposal { id, plan, reason, since, until }) = &it.proposal else { return Vec::new() };
+    vec![
+        format!("{id}: {plan}, because {reason}"),
+        format!("asked {}; can be answered until {}", tell.past(*since), tell.time(*until)),
+        format!(
+            "`docktorctl approve {id}` lets it be made once, `docktorctl reject {id}` forbids it for {REJECTION_LASTS}"
+        ),
+    ]
 }
 
 /// A change is decided that the mode does not let happen.
 fn only_looks_on(it: &Explanation) -> bool {
-    it.decision.action != Action::None && it.outlook.mode != Mode::Auto
+    it.decision.action != Action::None && !it.outlook.mode.acts()
 }
 
 fn last_change(tell: &Teller<'_>, it: &Explanation) -> Vec<String> {
     let line = |last: &DecisionRecord| {
-        format!("{}: {}, because {}", tell.past(last.time), outcome(last), last.reason)
+        let approval = last.approval.as_ref().map(|it| format!(" (approved as {it})")).unwrap_or_default();
+        format!("{}: {}, because {}{approval}", tell.past(last.time), outcome(last), last.reason)
     };
     it.last_change.iter().map(line).collect()
 }

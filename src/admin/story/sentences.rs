@@ -80,6 +80,17 @@ impl Teller<'_> {
             Barrier::Mode { mode } => {
                 format!("mode {} does not act; `docktorctl mode {policy} Auto` lets it", word(mode))
             }
+            Barrier::AsksFirst => "mode Approve asks a person before it changes anything".to_owned(),
+            Barrier::AwaitingApproval { id, .. } => {
+                format!("{id} waits for a person: `docktorctl approve {id}` or `docktorctl reject {id}`")
+            }
+            Barrier::Rejected { by, not_asked_until, reason } => {
+                let why = reason.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+                format!(
+                    "rejected by {by}{why}; what is still wanted is asked anew at {}",
+                    at(not_asked_until)
+                )
+            }
             Barrier::Stop => "the file STOP is in the policy folder; it ends with its removal".to_owned(),
             Barrier::Conflict => "another policy owns the target".to_owned(),
             Barrier::Blocked { reason } => format!("the target cannot be changed: {}", word(reason)),

@@ -2,6 +2,7 @@ use super::*;
 use crate::admin::view::sample;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
 use crate::api::effective::Spec;
+use crate::api::policy::Mode;
 use crate::api::policy::PolicySpec;
 use crate::api::status::Phase;
 use crate::decide::outlook::Present;

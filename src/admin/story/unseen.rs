@@ -2,8 +2,8 @@
 
 use super::super::explanation::Explanation;
 use super::super::view::word;
-use super::Reader;
 use super::sentences::Teller;
+use super::{Reader, waits};
 use crate::api::condition::{ConditionType, Reason};
 use crate::decide::outlook::{Barrier, Outlook};
 
@@ -26,6 +26,7 @@ pub(super) fn sections(
         ("Now", vec![format!("replicas unknown; mode {mode}, phase {phase}")]),
         ("Why", vec![why(reason, reader)]),
         ("To mend it", mend(reason).map(str::to_owned).into_iter().collect()),
+        ("Waits for approval", waits(tell, it)),
         ("Next", vec![next(tell, &it.outlook)]),
     ]
 }

@@ -39,6 +39,7 @@ pub(super) fn compile(written: &PolicySpec, filled: &PolicySpec) -> Result<Spec,
     let sources = metrics.sources.iter().map(|(name, it)| (name.as_str().into(), it.clone())).collect();
     let scale_in = filled.scale_in.clone().unwrap_or_default();
     Ok(Spec {
+        policy: None,
         target: target.clone(),
         mode: filled.mode.unwrap_or_default(),
         interval: required(filled.interval, "spec.interval")?,

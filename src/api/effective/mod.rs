@@ -33,6 +33,8 @@ pub struct BandIndex(pub usize);
 /// The effective spec of one policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
+    /// The policy's name, where it has one; what ids of proposals begin with.
+    pub policy: Option<Name>,
     /// The workload.
     pub target: Target,
     /// How far docktor may go.
@@ -426,6 +428,12 @@ impl Spec {
     /// When a required field is missing or fields contradict each other; never for a validated policy.
     pub fn effective(policy: &PolicySpec, profile: Option<&PolicySpec>) -> Result<Self, SpecError> {
         compile::compile(&defaults::merged(policy, profile), &effective_policy(policy, profile))
+    }
+
+    /// The same of the policy of that name.
+    #[must_use]
+    pub fn named(self, policy: &str) -> Self {
+        Self { policy: Some(policy.into()), ..self }
     }
 }
 

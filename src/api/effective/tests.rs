@@ -118,7 +118,6 @@ fn what_validation_would_refuse_has_no_effective_spec() {
 fn every_part_that_this_build_does_not_do_is_named() {
     assert_eq!(unsupported(&spec("")), []);
     for (more, path) in [
-        ("mode: Approve", "spec.mode"),
         ("notify: [ops]", "spec.notify"),
         ("priority: 5", "spec.priority"),
         ("onDelete: Restore", "spec.onDelete"),

@@ -21,7 +21,6 @@ pub struct Unsupported {
 pub fn unsupported(spec: &Spec) -> Vec<Unsupported> {
     let mut found = Found(Vec::new());
     target(spec, &mut found);
-    found.when(spec.mode == Mode::Approve, "spec.mode", "mode Approve");
     found.when(spec.drain.is_some(), "spec.scaleIn.drain", "draining");
     found.when(!spec.notify.is_empty(), "spec.notify", "notifiers");
     found.when(spec.on_delete == OnDelete::Restore, "spec.onDelete", "onDelete: Restore");

@@ -176,7 +176,7 @@ pub(super) fn notes(spec: &Spec) -> Vec<String> {
         notes.push(format!("the policy's mode is {:?}; this is what Auto would do", spec.mode));
     }
     let is_source = |path: &str| path.starts_with("spec.metrics.");
-    for it in unsupported(spec).into_iter().filter(|it| !is_source(&it.path) && it.path != "spec.mode") {
+    for it in unsupported(spec).into_iter().filter(|it| !is_source(&it.path)) {
         let here = if DONE_HERE.contains(&&*it.path) { "done here, but" } else { "left out here, and" };
         notes.push(format!("{here} refused by the controller: {}: {}", it.path, it.what));
     }

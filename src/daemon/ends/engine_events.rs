@@ -50,7 +50,7 @@ async fn follow(
         match next {
             Some(Ok(event)) => {
                 outage.ends();
-                if event.action == Action::Update {
+                if matches!(event.action, Action::Update | Action::Start) {
                     compose.forget(&event.project, &event.service, &event.container);
                 }
                 let wake = Wake::Compose { project: event.project, service: event.service };

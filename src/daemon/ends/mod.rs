@@ -73,6 +73,11 @@ impl Ends {
 
     /// Samples replicas and listens to events, until `stop`.
     pub fn run(&self, tasks: &TaskTracker, wakes: &mpsc::Sender<Wake>, stop: &CancellationToken) {
+        let pressed = wakes.clone();
+        self.sampler.on_pressure(move |policy| {
+            // Where so much wakes already, the next evaluation is soon enough.
+            let _ = pressed.try_send(Wake::Pressure(policy.clone()));
+        });
         let (sampler, sampling) = (Arc::clone(&self.sampler), stop.clone());
         tasks.spawn(async move { sampler.run(sampling).await });
         self.docker.run(tasks, wakes, stop);

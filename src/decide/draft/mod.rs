@@ -1,6 +1,7 @@
 //! A decision in the making: what each stage does to it, and the line that the stage leaves.
 //! The stages themselves are functions of plain values, in files of their own.
 
+mod approval;
 mod limits;
 mod replicas;
 mod seen;
@@ -47,6 +48,7 @@ pub(super) struct Draft {
     rollback: Vec<ReplicaId>,
     retire: Vec<ReplicaId>,
     keep: Option<ReplicaId>,
+    approval: Option<String>,
     recheck_at: Option<Timestamp>,
 }
 
@@ -74,6 +76,7 @@ impl Draft {
             rollback: Vec::new(),
             retire: Vec::new(),
             keep: None,
+            approval: None,
             recheck_at: None,
         }
     }
@@ -163,6 +166,7 @@ impl Draft {
             action: self.action(),
             resize: self.resize,
             act: false,
+            approval: self.approval,
             purpose: self.purpose,
             why,
             limited_by: self.limited_by,

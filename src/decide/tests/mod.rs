@@ -1,5 +1,6 @@
 //! The pipeline as a whole: one policy, one sentence a test. Tables for single stages stand beside them.
 
+mod approve;
 mod bounds;
 mod forecast;
 mod metrics;

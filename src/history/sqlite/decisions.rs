@@ -22,8 +22,8 @@ pub(super) fn write(
     transaction
         .prepare_cached(
             "INSERT INTO decisions (at, policy, generation, mode, action, replicas_from, replicas_to, reason,
-                 limited_by, trail, acted, limits, limits_before)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 limited_by, trail, acted, limits, limits_before, approval)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             it.time.as_millis(),
@@ -39,6 +39,7 @@ pub(super) fn write(
             acted,
             it.limits.as_ref().map(json).transpose()?,
             it.limits_before.as_ref().map(json).transpose()?,
+            it.approval,
         ])?;
     Ok(())
 }
@@ -52,7 +53,7 @@ pub(super) fn read(
 ) -> Result<Vec<StoredDecision>, HistoryError> {
     const FIELDS: &str =
         "SELECT policies.name, generation, mode, acted, at, action, replicas_from, replicas_to,
-        reason, limited_by, trail, limits, limits_before FROM decisions JOIN policies ON policies.id = decisions.policy";
+        reason, limited_by, trail, limits, limits_before, approval FROM decisions JOIN policies ON policies.id = decisions.policy";
     const NEWEST: &str = "ORDER BY at DESC, decisions.id DESC LIMIT ?2";
     let mut decisions = Vec::new();
     let mut keep = |mut rows: rusqlite::Rows<'_>| -> Result<(), HistoryError> {
@@ -94,6 +95,7 @@ fn decision(row: &Row<'_>) -> Result<StoredDecision, HistoryError> {
             trail: parsed(row, 10)?,
             limits: parsed_if_there(row, 11)?,
             limits_before: parsed_if_there(row, 12)?,
+            approval: row.get(13)?,
         },
     })
 }

@@ -8,7 +8,8 @@ use crate::history::HistoryError;
 ///
 /// Rows of samples are keyed by policy, then moment, so that an evaluation is written into one place and the past of a
 /// policy is read in the order in which it is stored.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE policies (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
     CREATE TABLE series (
         id INTEGER PRIMARY KEY,
@@ -51,7 +52,11 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
     CREATE INDEX decisions_of_policy ON decisions (policy, at);
     CREATE INDEX decisions_of_all ON decisions (at);
-"];
+",
+    "
+    ALTER TABLE decisions ADD COLUMN approval TEXT; -- the id of the proposal that a person approved
+",
+];
 
 /// The version of the tables that this docktor makes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

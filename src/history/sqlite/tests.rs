@@ -110,6 +110,7 @@ fn decision(seconds: i64, to: u32) -> Entry {
             .unwrap(),
         limits: serde_json::from_str(r#"{"cpuQuota": "300%"}"#).unwrap(),
         limits_before: None,
+        approval: None,
     };
     let decided = Decided { record, mode: Mode::Observe, acted: false };
     Entry { samples: Vec::new(), decision: Some(Box::new(decided)), ..entry(seconds, 0.0) }

@@ -42,6 +42,8 @@ pub struct Decision {
     pub action: Action,
     /// Whether the action is to be carried out: not in mode `Observe`.
     pub act: bool,
+    /// The approval that the action uses, in mode `Approve`.
+    pub approval: Option<String>,
     /// What the action is for; the controller hands it to `Memory::record_change`.
     pub purpose: Purpose,
     /// Why.
@@ -302,6 +304,10 @@ pub enum Limitation {
     Conflict,
     /// The mode.
     Mode,
+    /// A person has not approved it yet.
+    Approval,
+    /// A person has rejected it; it is not asked again until then.
+    Rejected(Timestamp),
     /// The target cannot be changed at present.
     Blocked(Reason),
     /// docktor stopped trying, until then or until `resume`.
@@ -390,6 +396,13 @@ pub enum Note {
         /// What docktor had left.
         left: u32,
     },
+    /// A person has approved it.
+    Approved {
+        /// The proposal's id.
+        id: String,
+        /// Who.
+        by: String,
+    },
     /// Changes of limits by others go on as they are.
     LimitsAdopted(Box<Resize>),
     /// Nothing stands in the way.
@@ -439,7 +452,7 @@ impl Decision {
             to: self.desired,
             retire,
             reason: self.reason(),
-            approval: None,
+            approval: self.approval.clone(),
             limits: None,
         }
     }
@@ -457,6 +470,7 @@ impl Decision {
             trail: self.trail.iter().map(Line::render).collect(),
             limits: self.resize.as_ref().map(|it| Box::new(it.to)),
             limits_before: self.resize.as_ref().filter(|it| it.changes()).map(|it| Box::new(it.from)),
+            approval: self.approval.clone(),
         }
     }
 }
@@ -493,6 +507,7 @@ impl Limitation {
             | Self::Settling(until)
             | Self::DriftHold(until)
             | Self::Hold(until)
+            | Self::Rejected(until)
             | Self::ScaleDownsPerHour(until) => Some(until),
             Self::Failed(until) => until,
             _ => None,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Dimension, Evidence, Limitation, Note, Resize, Why};
+use crate::model::approval::Plan;
 
 /// A number for people: enough digits to tell it from its threshold, and no more.
 #[derive(Debug, Clone, Copy)]
@@ -140,6 +141,8 @@ impl fmt::Display for Limitation {
             Self::Stop => f.write_str("the file STOP"),
             Self::Conflict => f.write_str("another policy that owns the target"),
             Self::Mode => f.write_str("the mode"),
+            Self::Approval => f.write_str("an approval, which a person has not given yet"),
+            Self::Rejected(until) => write!(f, "a rejection, which holds until {until}"),
             Self::Blocked(reason) => write!(f, "the target: {reason:?}"),
             Self::Failed(Some(until)) => write!(f, "too many failures, until {until}"),
             Self::Failed(None) => f.write_str("too many failures, until `resume`"),
@@ -159,6 +162,16 @@ impl fmt::Display for Resize {
             write!(f, "{comma}{kind} {} -> {}", kind.written(from), kind.written(to))?;
         }
         Ok(())
+    }
+}
+
+/// `2 -> 4 replicas`, or `cpuQuota 200% -> 300%`.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.limits_before, self.limits) {
+            (Some(from), Some(to)) => write!(f, "{}", Resize { from, to }),
+            _ => write!(f, "{} -> {} replicas", self.from, self.to),
+        }
     }
 }
 
@@ -194,6 +207,7 @@ impl fmt::Display for Note {
             Self::Limited(limitation) => write!(f, "kept by {limitation}"),
             Self::Schedule(name) => write!(f, "schedule {name} is active"),
             Self::Adopted { left } => write!(f, "somebody else changed the count from {left}; adopted"),
+            Self::Approved { id, by } => write!(f, "approved by {by} ({id})"),
             Self::LimitsAdopted(change) => write!(f, "somebody else changed limits: {change}; adopted"),
             Self::Open => f.write_str("nothing stands in the way"),
         }

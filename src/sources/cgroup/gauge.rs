@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 
 use super::{Cgroup, CgroupError};
 use crate::model::observation::ReplicaId;
+use crate::sources::pressure::{Alarm, Trigger};
 use crate::sources::reading::{Gauge, GaugeSource, MeterError, Reading};
 
 /// Reads a replica's cgroup.
@@ -29,6 +30,10 @@ impl Gauge for CgroupGauge {
 
     fn source(&self) -> GaugeSource {
         GaugeSource::Cgroup
+    }
+
+    fn alarm(&self, triggers: &[Trigger]) -> Alarm {
+        self.cgroup.alarm(triggers)
     }
 }
 

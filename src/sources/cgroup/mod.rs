@@ -19,6 +19,7 @@ pub use self::gauge::CgroupGauge;
 
 use self::file::{Reader, Source};
 use self::locate::{Controller, Folder, Folders, Owner, Version};
+use super::pressure::{Alarm, Trigger};
 use super::reading::{Pressure, Reading, Stalled, Traffic};
 use crate::clock::Clock;
 use crate::model::observation::{HostCapacity, Limits};
@@ -61,6 +62,8 @@ pub enum CgroupError {
 pub struct Cgroup {
     clock: Clock,
     folder: PathBuf,
+    /// Its folder of the unified hierarchy, which alone accounts pressure.
+    unified: Option<PathBuf>,
     /// Tells this cgroup from a later one in the same place.
     inode: u64,
     host: HostCapacity,
@@ -149,6 +152,7 @@ impl Cgroup {
             clock,
             inode: std::fs::metadata(&cpu_folder.path).ok()?.ino(),
             folder: cpu_folder.path.clone(),
+            unified: folders.unified().map(|it| it.path.clone()),
             host,
             cpu,
             memory_usage: pick(
@@ -232,6 +236,12 @@ impl Cgroup {
             },
             limits: self.limits(&mut read),
         })
+    }
+
+    /// What rings when it comes under such pressure. To be called within a tokio runtime.
+    #[must_use]
+    pub fn alarm(&self, triggers: &[Trigger]) -> Alarm {
+        self.unified.as_ref().map_or_else(Alarm::default, |folder| Alarm::set(folder, triggers))
     }
 
     /// Read with every sample, as `docker update` and systemd change them at any time.

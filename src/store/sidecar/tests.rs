@@ -43,6 +43,7 @@ fn status(name: &str) -> ScalingPolicyStatus {
                 trail: Vec::new(),
                 limits: None,
                 limits_before: None,
+                approval: None,
             }),
             last_scale_time: None,
             next_allowed: None,

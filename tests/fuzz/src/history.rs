@@ -138,7 +138,7 @@ pub fn people(from: &mut Chooser<'_>, memory: &mut Memory, now: Timestamp) {
         }
         2 => memory.wish(Wish { replicas: from.count(0, 50), until, reason, by }),
         3 => memory.resume(),
-        4 => memory.set_mode(from.one(&[None, Some(Mode::Auto), Some(Mode::Observe), Some(Mode::Disabled)])),
+        4 => memory.set_mode(from.one(&[None, Some(Mode::Auto), Some(Mode::Approve), Some(Mode::Observe), Some(Mode::Disabled)])),
         _ => {}
     }
 }

@@ -30,6 +30,25 @@ pub enum Barrier {
         /// Which.
         mode: Mode,
     },
+    /// In mode `Approve` a person is asked first.
+    AsksFirst,
+    /// A change waits for a person.
+    AwaitingApproval {
+        /// Its id.
+        id: String,
+        /// Until when it waits; then it is asked anew.
+        asked_until: Timestamp,
+    },
+    /// A person has rejected the change.
+    Rejected {
+        /// Who.
+        by: String,
+        /// Until when it is not asked again.
+        not_asked_until: Timestamp,
+        /// Why, in the person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// The file `STOP`.
     Stop,
     /// Another policy owns the target.
@@ -203,6 +222,9 @@ impl Barrier {
             Self::TurnedOff
             | Self::Unreadable { .. }
             | Self::Mode { .. }
+            | Self::AsksFirst
+            | Self::AwaitingApproval { .. }
+            | Self::Rejected { .. }
             | Self::Stop
             | Self::Conflict
             | Self::Blocked { .. }
@@ -237,6 +259,9 @@ impl Barrier {
             Self::TurnedOff
             | Self::Unreadable { .. }
             | Self::Mode { .. }
+            | Self::AsksFirst
+            | Self::AwaitingApproval { .. }
+            | Self::Rejected { .. }
             | Self::Stop
             | Self::Conflict
             | Self::Blocked { .. }

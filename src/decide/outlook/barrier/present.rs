@@ -1,7 +1,9 @@
 //! Which barriers there are at present, for one way.
 
+use std::cmp::Ordering;
+
 use super::super::super::recommend::Way;
-use super::super::super::{combine::Shrinking, fallback, observe::Reading, schedule, verify};
+use super::super::super::{combine::Shrinking, fallback, observe::Reading, schedule, size, verify};
 use super::super::rules::seen;
 use super::super::{MetricSeen, Present, Rest, Scene};
 use super::pace::{cooldown, is_disabled, pace, per_hour, rate_limit, window_barrier};
@@ -10,6 +12,7 @@ use crate::api::behavior::{FallbackBehavior, OnDrift};
 use crate::api::effective::{MetricIndex, ScheduleSpec};
 use crate::api::policy::Mode;
 use crate::api::resources::Recommend;
+use crate::model::approval::Plan;
 use crate::model::decision::{Limitation, Why};
 use crate::model::memory::HoldDirection;
 use crate::units::Timestamp;
@@ -52,6 +55,8 @@ pub(in crate::decide::outlook) fn of_limitation(scene: &Scene<'_>, limitation: L
         Limitation::Stop => Barrier::Stop,
         Limitation::Conflict => Barrier::Conflict,
         Limitation::Mode => Barrier::Mode { mode: scene.mode },
+        Limitation::Approval => awaiting(scene).unwrap_or(Barrier::AsksFirst),
+        Limitation::Rejected(until) => rejected(scene, until),
         Limitation::Blocked(reason) => Barrier::Blocked { reason },
         Limitation::Failed(until) => {
             Barrier::Failed { in_a_row: scene.present.memory.failed.in_a_row, until }
@@ -110,8 +115,10 @@ pub(in crate::decide::outlook) fn out_of_control(scene: &Scene<'_>) -> Option<Ba
 fn gate(scene: &Scene<'_>, way: Way) -> Vec<Barrier> {
     let Present { spec, memory, constraints, decision, .. } = scene.present;
     let mut barriers = Vec::new();
-    if scene.mode != Mode::Auto {
-        barriers.push(Barrier::Mode { mode: scene.mode });
+    match scene.mode {
+        Mode::Auto => {}
+        Mode::Approve => barriers.push(approval(scene, way)),
+        Mode::Observe | Mode::Disabled => barriers.push(Barrier::Mode { mode: scene.mode }),
     }
     if constraints.stopped {
         barriers.push(Barrier::Stop);
@@ -144,6 +151,39 @@ fn gate(scene: &Scene<'_>, way: Way) -> Vec<Barrier> {
         barriers.extend(per_hour(scene));
     }
     barriers
+}
+
+/// Whether a person is still to be asked, or was.
+fn approval(scene: &Scene<'_>, way: Way) -> Barrier {
+    let ordering = match way {
+        Way::Up => Ordering::Greater,
+        Way::Down => Ordering::Less,
+    };
+    let waits = scene.present.memory.approvals.proposal.as_ref();
+    let asked = waits.is_some_and(|it| direction(&it.plan) == ordering);
+    awaiting(scene).filter(|_| asked).unwrap_or(Barrier::AsksFirst)
+}
+
+fn direction(plan: &Plan) -> Ordering {
+    match (&plan.limits_before, &plan.limits) {
+        (Some(before), Some(after)) => size::direction(before, after),
+        _ => plan.to.cmp(&plan.from),
+    }
+}
+
+fn awaiting(scene: &Scene<'_>) -> Option<Barrier> {
+    let waits = scene.present.memory.approvals.proposal.as_ref()?;
+    Some(Barrier::AwaitingApproval { id: waits.id.clone(), asked_until: waits.until })
+}
+
+fn rejected(scene: &Scene<'_>, until: Timestamp) -> Barrier {
+    let rejections = &scene.present.memory.approvals.rejections;
+    let said = rejections.iter().rfind(|it| it.until == until);
+    Barrier::Rejected {
+        by: said.map(|it| it.by.clone()).unwrap_or_default(),
+        not_asked_until: until,
+        reason: said.and_then(|it| it.reason.clone()),
+    }
 }
 
 /// What a person or somebody else wants.
