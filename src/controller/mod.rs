@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Orders;
 use crate::admin::order::{AdminError, Order, Submission};
+use crate::api::target::{SystemdManager, Target};
 use crate::model::key::PolicyKey;
 use crate::store::watch::Watcher;
 use crate::store::{Changes, Store};
@@ -66,6 +67,13 @@ pub enum Wake {
         project: String,
         /// The service.
         service: String,
+    },
+    /// Look at the policies of this unit: its manager told of a change.
+    Unit {
+        /// Whose unit.
+        manager: SystemdManager,
+        /// Its full name; an instance wakes the policy of its template too.
+        unit: String,
     },
     /// Look at everything: events may have been lost.
     Everything,
@@ -106,9 +114,12 @@ struct Slot {
 }
 
 impl Slot {
-    /// May its policy be about this Compose service? Also while a pass has it.
-    fn moves(&self, project: &str, service: &str) -> bool {
-        self.policy.as_ref().is_none_or(|it| it.entry.is_compose(project, service))
+    /// May its target be one of these? Also while a pass has its policy.
+    fn moves(&self, targets: impl Fn(&Target) -> bool) -> bool {
+        let target = |it: &Policy| {
+            it.entry.policy.as_ref().and_then(|it| it.spec.target.as_ref()).is_some_and(&targets)
+        };
+        self.policy.as_ref().is_none_or(|it| target(it))
     }
 }
 
@@ -410,11 +421,22 @@ impl Controller {
                     self.queue.add(key.clone(), now, now);
                 }
             }
-            Wake::Compose { project, service } => {
-                for key in self.slots.iter().filter(|(_, slot)| slot.moves(project, service)).map(|it| it.0) {
-                    self.queue.add(key.clone(), now + ENGINE_SETTLES, now);
-                }
-            }
+            Wake::Compose { project, service } => self.wake_targets(|target| match target {
+                Target::Compose(it) => it.project == *project && it.service == *service,
+                _ => false,
+            }),
+            Wake::Unit { manager, unit } => self.wake_targets(|target| match target {
+                Target::Systemd(it) => it.is_about(*manager, unit),
+                _ => false,
+            }),
+        }
+    }
+
+    /// Looks at the policies of these targets, once what happens to them has settled.
+    fn wake_targets(&mut self, targets: impl Fn(&Target) -> bool) {
+        let now = Instant::now();
+        for (key, _) in self.slots.iter().filter(|(_, slot)| slot.moves(&targets)) {
+            self.queue.add(key.clone(), now + ENGINE_SETTLES, now);
         }
     }
 

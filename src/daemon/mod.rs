@@ -3,7 +3,7 @@
 mod activation;
 mod background;
 pub mod config;
-pub mod engine;
+pub mod ends;
 mod notify;
 pub mod program;
 pub mod shutdown;
@@ -35,7 +35,7 @@ use crate::telemetry::event::{Event, Events};
 use crate::telemetry::metrics::Metrics;
 use activation::Inherited;
 use config::{Config, Listen};
-use engine::Engines;
+use ends::Ends;
 use notify::ServiceManager;
 
 /// Wake-ups that wait; more than that, and who wakes waits.
@@ -78,9 +78,9 @@ pub async fn run_until(config: Config, inherited: Inherited, stop: CancellationT
     let (history, archive) = history::start(&config.state_dir, config.history_retention, &metrics);
     let (admin, orders) = Admin::with_history(archive.clone());
     let tasks = TaskTracker::new();
-    let engines = Engines::new(config.docker.as_deref(), clock, &metrics)?;
-    engines.introduce(&mut store, config.docker.as_deref()).await;
-    engines.run(&tasks, &wakes, &stop);
+    let ends = Ends::new(config.docker.as_deref(), &config.state_dir, clock, &metrics)?;
+    ends.introduce(&mut store, config.docker.as_deref()).await;
+    ends.run(&tasks, &wakes, &stop);
     let services = Services {
         admin: admin.clone(),
         events: Arc::clone(&events),
@@ -97,8 +97,8 @@ pub async fn run_until(config: Config, inherited: Inherited, stop: CancellationT
 
     let parts = Parts {
         clock,
-        actuators: engines.actuators(),
-        usage: engines.usage(),
+        actuators: ends.actuators(),
+        usage: ends.usage(),
         memories: Arc::new(memories),
         sidecars: Arc::new(sidecars),
         stop: store.stop_file().clone(),

@@ -9,4 +9,6 @@ pub mod cgroup;
 #[cfg(feature = "docker")]
 pub mod docker;
 pub mod host;
+#[cfg(feature = "systemd")]
+pub mod systemd;
 pub mod sampler;

@@ -23,7 +23,6 @@ use crate::api::policy::ScalingPolicy;
 use crate::api::profile::ScalingProfile;
 use crate::api::read::Mistake;
 use crate::api::status::SourceRef;
-use crate::api::target::Target;
 use crate::model::key::{Generation, PolicyKey};
 use crate::units::Timestamp;
 
@@ -123,13 +122,6 @@ impl PolicyEntry {
     #[must_use]
     pub const fn runs(&self) -> bool {
         self.policy.is_some() && self.conflict.is_none()
-    }
-
-    /// Is this Compose service its scale target?
-    #[must_use]
-    pub fn is_compose(&self, project: &str, service: &str) -> bool {
-        let target = self.policy.as_ref().and_then(|it| it.spec.target.as_ref());
-        matches!(target, Some(Target::Compose(it)) if it.project == project && it.service == service)
     }
 
     /// Everything that is wrong with it, each rendered for people.

@@ -25,7 +25,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Every policy file of the examples. Those of `examples/web` stand beside a Compose file.
 fn examples() -> Vec<PathBuf> {
-    let folders = ["examples", "examples/traces", "examples/traces/steps", "examples/web/policies", "examples/systemd/policies"];
+    let folders = [
+        "examples",
+        "examples/traces",
+        "examples/traces/steps",
+        "examples/web/policies",
+        "examples/systemd/policies",
+    ];
     folders.iter().flat_map(|it| files(&folder(it))).collect()
 }
 

@@ -8,7 +8,7 @@ use docktor::api::condition::Reason;
 use docktor::api::limits::LimitKind;
 use docktor::api::resources::Apply;
 use docktor::api::target::{SystemdManager, SystemdTarget};
-use docktor::clients::systemd::Manager;
+use docktor::clients::systemd::Managers;
 use docktor::model::observation::{Health, Limits, ReplicaId, ReplicaPhase};
 use tempfile::TempDir;
 
@@ -26,9 +26,7 @@ pub struct Moved {
 impl Moved {
     pub fn new(manager: SystemdManager, unit: &str) -> Self {
         let state = TempDir::new().unwrap();
-        let managers = [SystemdManager::System, SystemdManager::User].map(|it| Arc::new(Manager::new(it)));
-        let [system, user] = managers;
-        let units = Units::new(system, user, state.path());
+        let units = Units::new(Managers::of_this_process(), state.path());
         let target = SystemdTarget { unit: unit.to_owned(), manager: Some(manager) };
         Self { actuator: units.unit(&target), id: ReplicaId::of_unit(manager, unit), _state: state }
     }

@@ -17,6 +17,10 @@ mod shrink;
 mod resize;
 mod single;
 mod instances;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod faults_tests;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,33 +31,28 @@ use self::marks::Marks;
 use self::single::Single;
 use self::template::Template;
 use super::Actuator;
-use crate::api::target::{SystemdManager, SystemdTarget};
-use crate::clients::systemd::Manager;
+use crate::api::target::SystemdTarget;
+use crate::clients::systemd::Managers;
 
 /// The units of the managers that this process can reach.
 #[derive(Debug)]
 pub struct Units {
-    system: Arc<Manager>,
-    user: Arc<Manager>,
+    managers: Managers,
     marks: Marks,
 }
 
 impl Units {
     /// The units of these managers. Below `state` is written which change started which instance.
     #[must_use]
-    pub fn new(system: Arc<Manager>, user: Arc<Manager>, state: &Path) -> Self {
-        Self { system, user, marks: Marks::new(state) }
+    pub fn new(managers: Managers, state: &Path) -> Self {
+        Self { managers, marks: Marks::new(state) }
     }
 
     /// The actuator of a unit, or of the instances of a template.
     #[must_use]
     pub fn unit(&self, target: &SystemdTarget) -> Arc<dyn Actuator> {
         let kind = target.manager.unwrap_or_default();
-        let manager = match kind {
-            SystemdManager::System => &self.system,
-            SystemdManager::User => &self.user,
-        };
-        let domain = Domain::new(kind, Arc::clone(manager));
+        let domain = Domain::new(kind, Arc::clone(self.managers.of(kind)));
         match Template::of(&target.unit) {
             Some(template) => Arc::new(Instances::new(domain, template, self.marks.clone())),
             None => Arc::new(Single::new(domain, &target.unit)),

@@ -129,7 +129,6 @@ fn every_part_that_this_build_does_not_do_is_named() {
     }
     for target in [
         "{swarm: {service: a}}",
-        "{systemd: {unit: a.service}}",
         "{compose: {project: a, service: b, strategy: Auto}}",
         "{compose: {project: a, service: b, docker: 'tcp://h:1'}}",
     ] {

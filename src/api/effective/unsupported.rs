@@ -44,7 +44,7 @@ fn target(spec: &Spec, found: &mut Found) {
             found.when(it.docker.is_some(), "spec.target.compose.docker", "another engine than --docker");
         }
         Target::Swarm(_) => found.when(true, "spec.target.swarm", "Docker Swarm"),
-        Target::Systemd(_) => found.when(true, "spec.target.systemd", "systemd"),
+        Target::Systemd(_) => {}
     }
 }
 

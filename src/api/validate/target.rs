@@ -4,11 +4,16 @@ use super::findings::Findings;
 use crate::api::path::Path;
 use crate::api::policy::PolicySpec;
 use crate::api::read::hint::{list, shorten};
+use crate::api::resources::Apply;
 use crate::api::target::{SystemdTarget, Target};
 use crate::units::Bytes;
 
 /// What the name of a unit ends in, for units that have processes.
-const UNIT_SUFFIXES: [&str; 3] = [".service", ".scope", ".slice"];
+const UNIT_SUFFIXES: [&str; 3] = [SERVICE, ".scope", ".slice"];
+/// What the name of a service ends in.
+const SERVICE: &str = ".service";
+/// The longest name that systemd takes.
+const LONGEST_UNIT: usize = 255;
 
 /// Least memory that the Docker engine takes as a limit.
 const LEAST_CONTAINER_MEMORY: Bytes = Bytes(6 << 20);
@@ -69,15 +74,19 @@ fn container_limits(spec: &PolicySpec, target: &Path, findings: &mut Findings) {
 fn unit(spec: &PolicySpec, target: &SystemdTarget, path: &Path, findings: &mut Findings) {
     let unit = &target.unit;
     let path = path.key("unit");
-    let Some(stem) = UNIT_SUFFIXES.iter().find_map(|suffix| unit.strip_suffix(suffix)) else {
+    let named = UNIT_SUFFIXES.iter().find_map(|suffix| Some((unit.strip_suffix(suffix)?, *suffix)));
+    let Some((stem, suffix)) = named else {
         let message =
             format!("found `{}`; a unit's name ends in {}", shorten(unit), list(&UNIT_SUFFIXES, "or"));
         findings.add(path, message);
         return;
     };
     let is_valid = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
-    if stem.is_empty() || !stem.chars().all(is_valid) {
+    if stem.is_empty() || unit.len() > LONGEST_UNIT || !stem.chars().all(is_valid) {
         findings.add(path, format!("found `{}`; that is no name of a unit", shorten(unit)));
+    } else if stem.ends_with('@') && suffix != SERVICE {
+        let message = format!("found `{unit}`; only services have templates, as in `worker@.service`");
+        findings.add(path, message);
     } else if spec.replicas.is_some() && !stem.ends_with('@') {
         let message = format!(
             "found `{unit}`; `replicas` starts instances of a template, as in `worker@.service`; \
@@ -87,6 +96,11 @@ fn unit(spec: &PolicySpec, target: &SystemdTarget, path: &Path, findings: &mut F
     } else if spec.replicas.is_none() && spec.resources.is_some() && stem.ends_with('@') {
         let message = format!("found the template `{unit}`; name one instance, or add `replicas`");
         findings.add(path, message);
+    }
+    let restarts = spec.resources.as_ref().and_then(|it| it.apply) == Some(Apply::Restart);
+    if restarts && suffix != SERVICE {
+        let message = format!("found `Restart`; `{unit}` cannot be restarted, write `Live`");
+        findings.add(Path::root().key("spec").key("resources").key("apply"), message);
     }
 }
 

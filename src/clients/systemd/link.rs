@@ -1,7 +1,5 @@
 //! One connection to a manager, and the task that reads what it tells.
 
-use std::time::Duration;
-
 use futures::StreamExt;
 use tokio::sync::broadcast;
 use tokio_util::task::AbortOnDropHandle;
@@ -12,10 +10,8 @@ use zbus::{Connection, MatchRule, MessageStream, connection};
 use super::address::Address;
 use super::proxy::{ManagerProxy, PropertiesProxy};
 use super::signal::Signal;
-use super::{SystemdError, path, private};
+use super::{path, private};
 
-/// Longest wait for a connection.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// Signals that wait for a slow listener; it loses the oldest ones beyond, and is told.
 const KEPT_SIGNALS: usize = 1_024;
 /// The bus's name of every manager.
@@ -35,12 +31,7 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects, and has signals sent.
-    pub async fn open(address: &Address) -> Result<Self, SystemdError> {
-        let opened = tokio::time::timeout(CONNECT_DEADLINE, Self::open_in_time(address)).await;
-        Ok(opened.map_err(|_| SystemdError::TooSlow(CONNECT_DEADLINE))??)
-    }
-
-    async fn open_in_time(address: &Address) -> zbus::Result<Self> {
+    pub async fn open(address: &Address) -> zbus::Result<Self> {
         let connection = match address {
             Address::Private(socket) => {
                 let stream = private::connect(socket).await?;

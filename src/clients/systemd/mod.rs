@@ -24,10 +24,8 @@ pub use self::properties::{Properties, UNSET};
 use self::signal::Signal;
 use crate::api::target::SystemdManager;
 
-/// Longest wait for an answer that the manager has at hand.
-const READ_DEADLINE: Duration = Duration::from_secs(5);
-/// Longest wait for what has to be permitted first; polkit may ask around.
-const CHANGE_DEADLINE: Duration = Duration::from_secs(25);
+/// Longest wait for an answer. A manager answers nobody while it reads its unit files again, and polkit may ask around.
+const DEADLINE: Duration = Duration::from_secs(25);
 /// The new job takes the place of one that is queued for the same unit.
 const REPLACE: &str = "replace";
 
@@ -38,6 +36,37 @@ pub struct Manager {
     /// Held while a connection is made, so that only one is.
     link: Mutex<Option<Arc<Link>>>,
     used: Notify,
+    deadline: Duration,
+}
+
+/// Both managers that this process can reach.
+#[derive(Debug, Clone)]
+pub struct Managers {
+    system: Arc<Manager>,
+    user: Arc<Manager>,
+}
+
+impl Managers {
+    /// These two.
+    #[must_use]
+    pub fn new(system: Manager, user: Manager) -> Self {
+        Self { system: Arc::new(system), user: Arc::new(user) }
+    }
+
+    /// PID 1, and the manager of the user of this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self::new(Manager::new(SystemdManager::System), Manager::new(SystemdManager::User))
+    }
+
+    /// The one of that kind.
+    #[must_use]
+    pub const fn of(&self, kind: SystemdManager) -> &Arc<Manager> {
+        match kind {
+            SystemdManager::System => &self.system,
+            SystemdManager::User => &self.user,
+        }
+    }
 }
 
 /// What is done to a unit.
@@ -108,13 +137,13 @@ impl Manager {
     /// The manager that the first of these addresses that works leads to.
     #[must_use]
     pub fn at(addresses: Vec<Address>) -> Self {
-        Self { addresses, link: Mutex::default(), used: Notify::new() }
+        Self { addresses, link: Mutex::default(), used: Notify::new(), deadline: DEADLINE }
     }
 
-    /// Where it is looked for, for people.
-    #[must_use]
-    pub fn endpoint(&self) -> String {
-        self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    /// The same with another deadline, so that a test need not wait it out.
+    #[cfg(test)]
+    pub(crate) fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Returns once somebody has asked something of it.
@@ -130,7 +159,7 @@ impl Manager {
     pub async fn unit(&self, name: &str) -> Result<Properties, SystemdError> {
         let link = self.link().await?;
         let properties = link.properties(name).await?;
-        let answer = self.within(READ_DEADLINE, &link, properties.get_all("")).await?;
+        let answer = self.within(&link, properties.get_all("")).await?;
         Ok(Properties::new(answer))
     }
 
@@ -142,7 +171,7 @@ impl Manager {
         let link = self.link().await?;
         let properties = link.own_properties().await?;
         let group = properties.get("org.freedesktop.systemd1.Manager", "ControlGroup");
-        let group = self.within(READ_DEADLINE, &link, group).await?;
+        let group = self.within(&link, group).await?;
         String::try_from(group).map_err(|error| SystemdError::Garbled(error.into()))
     }
 
@@ -153,7 +182,7 @@ impl Manager {
     pub async fn names(&self, pattern: &str) -> Result<Vec<String>, SystemdError> {
         let link = self.link().await?;
         let listed = link.manager.list_units_by_patterns(&[], std::slice::from_ref(&pattern));
-        let listed = self.within(READ_DEADLINE, &link, listed).await?;
+        let listed = self.within(&link, listed).await?;
         Ok(listed.into_iter().map(|unit| unit.0).collect())
     }
 
@@ -169,7 +198,7 @@ impl Manager {
     ) -> Result<(), SystemdError> {
         let link = self.link().await?;
         let set = link.manager.set_unit_properties(unit, kept == Kept::Runtime, properties);
-        self.within(CHANGE_DEADLINE, &link, set).await
+        self.within(&link, set).await
     }
 
     /// Starts, stops or restarts a unit, and waits until that is done; no longer than `limit`.
@@ -180,11 +209,9 @@ impl Manager {
         let link = self.link().await?;
         let mut signals = link.signals().ok_or_else(lost)?;
         let job = match verb {
-            Verb::Start => self.within(CHANGE_DEADLINE, &link, link.manager.start_unit(unit, REPLACE)).await,
-            Verb::Stop => self.within(CHANGE_DEADLINE, &link, link.manager.stop_unit(unit, REPLACE)).await,
-            Verb::Restart => {
-                self.within(CHANGE_DEADLINE, &link, link.manager.restart_unit(unit, REPLACE)).await
-            }
+            Verb::Start => self.within(&link, link.manager.start_unit(unit, REPLACE)).await,
+            Verb::Stop => self.within(&link, link.manager.stop_unit(unit, REPLACE)).await,
+            Verb::Restart => self.within(&link, link.manager.restart_unit(unit, REPLACE)).await,
         }?;
         let result = tokio::time::timeout(limit, result_of(&job, &mut signals));
         match result.await.map_err(|_| SystemdError::TooSlow(limit))?? {
@@ -199,7 +226,7 @@ impl Manager {
     /// When the manager does not answer or forbids it.
     pub async fn reset_failed(&self, unit: &str) -> Result<(), SystemdError> {
         let link = self.link().await?;
-        match self.within(CHANGE_DEADLINE, &link, link.manager.reset_failed_unit(unit)).await {
+        match self.within(&link, link.manager.reset_failed_unit(unit)).await {
             Err(SystemdError::NoSuchUnit { .. }) => Ok(()),
             other => other,
         }
@@ -224,9 +251,11 @@ impl Manager {
         *held = None;
         let mut tried = Vec::new();
         for address in &self.addresses {
-            match Link::open(address).await {
-                Ok(link) => return Ok(Arc::clone(held.insert(Arc::new(link)))),
-                Err(error) => tried.push((address.clone(), crate::telemetry::chain(&error))),
+            match tokio::time::timeout(self.deadline, Link::open(address)).await {
+                Ok(Ok(link)) => return Ok(Arc::clone(held.insert(Arc::new(link)))),
+                Ok(Err(error)) => tried.push((address.clone(), crate::telemetry::chain(&error))),
+                // Who is silent here is silent everywhere.
+                Err(_) => return Err(SystemdError::TooSlow(self.deadline)),
             }
         }
         Err(SystemdError::unreachable(tried))
@@ -235,13 +264,12 @@ impl Manager {
     /// The answer to a call, if it comes in time. A connection that gives none is not used again.
     async fn within<T>(
         &self,
-        limit: Duration,
         link: &Arc<Link>,
         call: impl Future<Output = zbus::Result<T>>,
     ) -> Result<T, SystemdError> {
-        let answer = match tokio::time::timeout(limit, call).await {
+        let answer = match tokio::time::timeout(self.deadline, call).await {
             Ok(answer) => answer.map_err(SystemdError::from),
-            Err(_) => Err(SystemdError::TooSlow(limit)),
+            Err(_) => Err(SystemdError::TooSlow(self.deadline)),
         };
         if answer.as_ref().is_err_and(SystemdError::is_silence) {
             let mut held = self.link.lock().await;
