@@ -18,7 +18,7 @@ COMPLETIONS := share/bash-completion/completions share/zsh/site-functions share/
 TO = $(DESTDIR)$(PREFIX)
 WITH_ENGINE = settings=$$($(TESTBED)/docker-up) && eval "$$settings" && $(TESTBED)/images
 GENERATED := manifests examples/traces
-SCRIPTS := .ci/run tests/fuzz/run examples/web/demo examples/web/image docs/images/make \
+SCRIPTS := .ci/run tests/fuzz/run tests/bench/units examples/web/demo examples/web/image docs/images/make \
 	$(addprefix $(TESTBED)/,setup docker-up docker-down engine images vm systemd-tests lib.sh services/up services/down services/lib.sh)
 
 ##@ Use
@@ -75,6 +75,7 @@ test-systemd: ## tests on a real systemd, in the testbed's VM; brings it up, fai
 .PHONY: bench
 bench: ## measure what docktor costs and how fast it is
 	$(WITH_ENGINE) && cargo bench --locked $(FEATURES) --bench bench
+	PROGRAMS=target/release tests/bench/units
 
 .PHONY: fuzz
 fuzz: ## fuzz TARGET (policy_and_trace, decide) for SECONDS, on one core

@@ -1,5 +1,6 @@
-//! docktor: an autoscaler that explains every decision. It changes the number of replicas of Docker Compose
-//! services by their load, as a HorizontalPodAutoscaler does for pods; Swarm and systemd are to follow.
+//! docktor: an autoscaler that explains every decision. It changes the number of replicas of Docker Compose services
+//! and of systemd templates, and the limits of containers and units, by their load, as Kubernetes' pod autoscalers do;
+//! Swarm is to follow.
 //!
 //! ```text
 //!   policy folder        engine events        timers, orders, ends of changes
@@ -30,9 +31,9 @@
 //! | [`clock`] | the one place that reads the time |
 //! | [`places`] | where docktor's files are unless a flag says otherwise |
 //! | [`telemetry`] | log, events, Prometheus families |
-//! | [`clients`] | connections that several edges share: the Docker engine |
+//! | [`clients`] | connections that several edges share: the Docker engine, managers of systemd |
 //! | [`sources`] | what is measured: use of replicas, from cgroup files or Docker stats, sampled in the background |
-//! | [`actuators`] | what sees a scale target and changes its replicas: Compose services |
+//! | [`actuators`] | what sees a scale target and changes its replicas and their limits: Compose services, units of systemd |
 //! | [`store`] | the policy folder as a catalog; state on disk; status files; `STOP`; the lock |
 //! | [`history`] | samples and decisions in SQLite; its loss never stops control |
 //! | [`admin`] | what an operator may ask or order, and the read model that every screen shares |
@@ -61,6 +62,8 @@
 //! | schedules (Nomad, cron) | [`decide::schedule::is_active`], [`bounds`](decide::schedule::bounds) |
 //! | bounds | [`decide::bound::effective`], [`bound`](decide::bound::bound) |
 //! | mode, holds, `STOP`, failures | [`decide::gate::gate`] |
+//! | limits changed by others | [`decide::limits_drift::assess`] |
+//! | is a change of limits sound? | [`decide::verdict::verdict`] |
 //!
 //! Three replicas of one core, at 60 % on average, with a target of 40 %, take five; where four may be
 //! added in 15 seconds, seven would be the most:
