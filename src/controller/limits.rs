@@ -26,6 +26,8 @@ use crate::units::{Duration, Timestamp};
 
 /// A change that went wrong and could not be undone is tried to be undone again after this time.
 const UNDO_AGAIN: Duration = Duration::from_secs(5);
+/// What could not shrink because it was in use is not tried again before this time, nor before a cooldown.
+const SHRINK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The intent of a resize: what each replica that runs is to get, and what it has now. Where a change is still under
 /// verification, what held before that one is what a failure goes back to.
@@ -67,8 +69,8 @@ pub(super) fn apply(
     change: &LimitChange,
 ) {
     let new = |before: &Before| {
-        let values = before.limits.iter().map(|it| NewLimit { kind: it.kind, value: change.to.get(it.kind) });
-        values.collect::<Vec<_>>()
+        let value = |kind| change.to.get(kind).map(|it| NewLimit { kind, value: Some(it) });
+        before.limits.iter().filter_map(|it| value(it.kind)).collect()
     };
     resize(parts, policy, bound, intended, Kind::Resize, wanted(change, new));
 }
@@ -122,20 +124,40 @@ pub fn succeeded(parts: &Parts, policy: &mut Policy, ended: &Running, now: Times
 pub fn failed(parts: &Parts, policy: &mut Policy, ended: &Running, error: &ActuatorError, now: Timestamp) {
     let Some(from) = change_of(policy, &ended.change).map(|it| it.from) else { return };
     let message = chain(error);
-    policy.obstacle = Some(Obstacle { reason: error.reason(), message: message.clone() });
+    let obstacle = Obstacle { reason: error.reason(), message: message.clone() };
     if ended.kind == Kind::Undo {
         policy.retry_at = Some(now.plus(UNDO_AGAIN));
-        tracing::error!(error = message, "limits could not be brought back; docktor goes on trying");
+        if policy.obstacle.as_ref() != Some(&obstacle) {
+            tracing::error!(error = message, "limits could not be brought back; docktor goes on trying");
+        }
+        policy.obstacle = Some(obstacle);
         return;
     }
-    if matches!(error, ActuatorError::Refused(_)) {
-        policy.durable.memory.settle(&ended.change);
-        policy.durable.memory.take_back_resize(&from);
-        act::postpone(parts, policy, now);
-    } else {
-        give_up(parts, policy, &ended.change, message, ended.started, now);
-    }
     ended.before.restore(&mut policy.durable.memory);
+    match error {
+        ActuatorError::Refused(it) => {
+            policy.durable.memory.settle(&ended.change);
+            policy.durable.memory.take_back_resize(&from);
+            if it.reason == Reason::LimitInUse {
+                put_off(policy, message, now);
+            } else {
+                policy.obstacle = Some(obstacle);
+                act::postpone(parts, policy, now);
+            }
+        }
+        _ => {
+            policy.obstacle = Some(obstacle);
+            give_up(parts, policy, &ended.change, message, ended.started, now);
+        }
+    }
+}
+
+/// Growing stays possible meanwhile.
+fn put_off(policy: &mut Policy, message: String, now: Timestamp) {
+    let Binding::Bound(bound) = &policy.binding else { return };
+    let until = now.plus(bound.spec.scale_down.cooldown.max(SHRINK_AGAIN));
+    tracing::info!(policy = %policy.key(), %until, why = message, "limits do not shrink yet");
+    policy.durable.memory.put_off_shrinking(until);
 }
 
 /// A change did harm, or could not be made: it counts as a failure, and is undone.
@@ -164,6 +186,10 @@ fn give_up(
 /// Looks whether the change that is open does good, and undoes one that does not. Nothing is touched while `STOP` is
 /// there; the old limits come back in every mode but those without side effects.
 pub fn follow_up(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
+    if bound.spec.sizing.is_none() {
+        // A newer text moves none: what was begun is left as it is.
+        return policy.durable.memory.intents.retain(|it| it.limits.is_none());
+    }
     judge(parts, policy, bound, snapshot, now);
     let may_act = policy.mode().acts();
     let waits = policy.retry_at.is_some_and(|at| at > now);

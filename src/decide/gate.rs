@@ -66,11 +66,19 @@ pub fn forbids_resize(
     };
     let busy = memory.is_setting_limits() || (way == Way::Down && constraints.growing);
     let unfinished = || busy.then_some(Limitation::Unfinished);
+    let put_off = || {
+        let until = memory.sizing.as_ref()?.put_off.filter(|it| *it > now)?;
+        (way == Way::Down).then_some(Limitation::PutOff(until))
+    };
     let hour = || match way {
         Way::Up => None,
         Way::Down => hour_is_full(memory, safety, now).map(Limitation::ScaleDownsPerHour),
     };
-    forbidden(way, constraints, memory, now).or_else(failed).or_else(unfinished).or_else(hour)
+    forbidden(way, constraints, memory, now)
+        .or_else(failed)
+        .or_else(unfinished)
+        .or_else(put_off)
+        .or_else(hour)
 }
 
 fn forbidden(way: Way, constraints: &Constraints, memory: &Memory, now: Timestamp) -> Option<Limitation> {

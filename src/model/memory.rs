@@ -101,6 +101,9 @@ pub struct SizingMemory {
     /// When it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_resize: Option<Timestamp>,
+    /// What was to be taken away was in use; it is tried again then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put_off: Option<Timestamp>,
     /// Past use, where limits are found by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
@@ -355,6 +358,11 @@ impl Memory {
         sizing.drift.seen = None;
     }
 
+    /// Limits do not shrink before `until`: what was to be taken away was in use.
+    pub fn put_off_shrinking(&mut self, until: Timestamp) {
+        self.sizing.get_or_insert_default().put_off = Some(until);
+    }
+
     /// A change of limits failed, and why. Counts as one failure.
     pub fn record_limits_failure(&mut self, why: String, at: Timestamp) {
         self.failed.why = Some(why);
@@ -484,6 +492,7 @@ impl Memory {
         self.drift.seen.iter_mut().for_each(|it| earlier(&mut it.at));
         if let Some(sizing) = &mut self.sizing {
             sizing.last_resize.iter_mut().for_each(earlier);
+            sizing.put_off = None;
             sizing.drift.restores.iter_mut().for_each(earlier);
             sizing.drift.seen.iter_mut().for_each(|it| earlier(&mut it.0));
             sizing.usage.iter_mut().for_each(|it| it.turn_back(now));

@@ -66,6 +66,14 @@ fn limits(run: &Loop) -> (Option<f64>, Option<f64>) {
     (run.world.limit(CpuQuota), run.world.limit(MemoryMax).map(|it| it / GIB))
 }
 
+/// Puts load on it until its limits are raised.
+async fn raise(run: &Loop) {
+    run.world.set_load(Some(190.0));
+    while limits(run) != (Some(300.0), Some(6.0)) {
+        run.moment().await;
+    }
+}
+
 fn reasons(run: &Loop) -> Vec<String> {
     run.events().into_iter().map(|it| it.reason).collect()
 }
@@ -143,10 +151,17 @@ async fn a_change_that_is_refused_for_present_use_changes_nothing_and_is_no_fail
     run.pass(seconds(60)).await;
     assert_eq!(limits(&run), (Some(200.0), Some(4.0)), "{}", run.story());
     assert_ne!(run.status().phase, Phase::Failed, "{}", run.story());
-    assert!(!reasons(&run).contains(&"RolledBack".to_owned()), "{}", run.story());
+    let told = reasons(&run);
+    assert!(!told.contains(&"RolledBack".to_owned()), "{}", run.story());
+    assert_eq!(told.iter().filter(|it| *it == "ActionStarted").count(), 1, "it is not tried at once again");
+    assert_eq!(run.condition(ConditionType::ScalingLimited).reason, Reason::LimitInUse, "{}", run.story());
+    run.world.set_load(Some(190.0));
     run.world.on_resize(OnResize::Obey);
+    run.pass(seconds(30)).await;
+    assert_eq!(run.world.limit(CpuQuota), Some(300.0), "growing waits for nothing: {}", run.story());
+    run.world.set_load(Some(50.0));
     run.pass(seconds(600)).await;
-    assert!(run.world.limit(CpuQuota) < Some(200.0), "{}", run.story());
+    assert!(run.world.limit(CpuQuota) < Some(300.0), "{}", run.story());
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,20 +199,14 @@ async fn who_keeps_undoing_what_docktor_restores_is_left_alone_in_the_end() {
 #[tokio::test(start_paused = true)]
 async fn docktor_killed_while_it_verifies_goes_on_verifying_and_undoes_what_did_harm_meanwhile() {
     let mut run = started().await;
-    run.world.set_load(Some(190.0));
-    while limits(&run) != (Some(300.0), Some(6.0)) {
-        run.moment().await;
-    }
+    raise(&run).await;
     run.kill_and_start_again_after(seconds(2)).await;
     assert_eq!(limits(&run), (Some(300.0), Some(6.0)), "{}", run.story());
     run.pass(seconds(30)).await;
     assert_eq!(run.status().phase, Phase::Active, "{}", run.story());
 
     let mut run = started().await;
-    run.world.set_load(Some(190.0));
-    while limits(&run) != (Some(300.0), Some(6.0)) {
-        run.moment().await;
-    }
+    raise(&run).await;
     run.world.crash();
     run.kill_and_start_again_after(seconds(2)).await;
     run.pass(seconds(10)).await;
@@ -209,10 +218,7 @@ async fn docktor_killed_while_it_verifies_goes_on_verifying_and_undoes_what_did_
 async fn docktor_killed_while_it_sets_limits_verifies_what_is_set_and_undoes_what_is_set_in_part() {
     let mut run = started().await;
     run.world.on_resize(OnResize::Hang);
-    run.world.set_load(Some(190.0));
-    while limits(&run) != (Some(300.0), Some(6.0)) {
-        run.moment().await;
-    }
+    raise(&run).await;
     run.world.on_resize(OnResize::Obey);
     run.kill_and_start_again().await;
     run.pass(seconds(30)).await;
@@ -221,10 +227,7 @@ async fn docktor_killed_while_it_sets_limits_verifies_what_is_set_and_undoes_wha
 
     let mut run = started().await;
     run.world.on_resize(OnResize::Hang);
-    run.world.set_load(Some(190.0));
-    while limits(&run) != (Some(300.0), Some(6.0)) {
-        run.moment().await;
-    }
+    raise(&run).await;
     run.world.on_resize(OnResize::Obey);
     run.world.set_limit_from_outside(MemoryMax, Some(4.0 * GIB));
     run.kill_and_start_again().await;

@@ -129,7 +129,7 @@ impl Limitation {
             Self::LimitMin(_) => Reason::LimitAtMinimum,
             Self::LimitMax(_) => Reason::LimitAtMaximum,
             Self::Host(_) => Reason::HostReserve,
-            Self::InUse(_) | Self::UseUnknown(_) => Reason::LimitInUse,
+            Self::InUse(_) | Self::UseUnknown(_) | Self::PutOff(_) => Reason::LimitInUse,
             _ => return None,
         })
     }

@@ -286,6 +286,8 @@ pub enum Limitation {
     InUse(LimitKind),
     /// Present use is not known.
     UseUnknown(LimitKind),
+    /// What would be taken away was in use when docktor was at it; not before then again.
+    PutOff(Timestamp),
     /// A change smaller than `minStep` is not worth making.
     MinStep(LimitKind),
     /// It is the turn of the other way of scaling, this one.
@@ -506,6 +508,7 @@ impl Limitation {
             | Self::ScaleDownCooldown(until)
             | Self::Settling(until)
             | Self::DriftHold(until)
+            | Self::PutOff(until)
             | Self::Hold(until)
             | Self::Rejected(until)
             | Self::ScaleDownsPerHour(until) => Some(until),

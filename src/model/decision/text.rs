@@ -131,6 +131,7 @@ impl fmt::Display for Limitation {
             Self::UseUnknown(kind) => {
                 write!(f, "present use, which is not known, so {kind} does not go down")
             }
+            Self::PutOff(until) => write!(f, "present use, which was found too high; tried again at {until}"),
             Self::MinStep(kind) => write!(f, "resources.{kind}.minStep"),
             Self::Turn(Dimension::Replicas) => f.write_str("order: it is the turn of replicas"),
             Self::Turn(Dimension::Resources) => f.write_str("order: it is the turn of resources"),

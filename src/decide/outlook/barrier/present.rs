@@ -39,6 +39,7 @@ pub(in crate::decide::outlook) fn of_limitation(scene: &Scene<'_>, limitation: L
         | Limitation::Host(_)
         | Limitation::InUse(_)
         | Limitation::UseUnknown(_)
+        | Limitation::PutOff(_)
         | Limitation::MinStep(_)
         | Limitation::Turn(_) => Barrier::Resources { message: limitation.to_string() },
         Limitation::ScaleDownRules => Barrier::ScaleDownRules,
