@@ -1,6 +1,7 @@
 //! Against a real systemd, as root: `make test-systemd` runs these in the testbed's VM, and nothing else does.
 
 mod citizen;
+mod events;
 mod instances;
 mod limits;
 mod pressure;
