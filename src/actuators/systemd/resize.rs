@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::domain::Domain;
 use super::kernel;
-use super::setting::{Setting, controller, property};
+use super::setting::{Setting, controller, is_set_for_good, property};
 use super::shrink::Shrink;
 use crate::actuators::{ActuatorError, Lasts, NewLimit, Obstacle, Resizing};
 use crate::api::condition::Reason;
@@ -52,6 +52,8 @@ struct Plan {
     shrink: Option<Shrink>,
     /// The CPUs that it may use at first, where any are allowed from now on.
     all_cpus: Option<Setting>,
+    /// One of the limits was set for good, so only what is set for good lasts.
+    for_good: bool,
     runs: bool,
     restart_limit: Duration,
 }
@@ -76,6 +78,7 @@ impl Plan {
         Ok(Self {
             shrink: Shrink::of(&unit, &settings),
             all_cpus: all_cpus(&unit, &settings, &online),
+            for_good: is_set_for_good(&unit, limits.iter().map(|it| it.kind)),
             runs: matches!(
                 unit.text("ActiveState"),
                 Some("active" | "reloading" | "refreshing" | "activating")
@@ -92,8 +95,8 @@ impl Plan {
             shrink.make_room(domain, &self.name).await?;
         }
         let kept = match lasts {
-            Lasts::UntilReboot => Kept::Runtime,
-            Lasts::Forever => Kept::Persistent,
+            Lasts::UntilReboot if !self.for_good => Kept::Runtime,
+            Lasts::UntilReboot | Lasts::Forever => Kept::Persistent,
         };
         if let Some(all) = &self.all_cpus {
             let all = [(property(LimitKind::AllowedCpus), all.value())];
