@@ -66,6 +66,8 @@ pub enum OnResize {
     DieAndRestart,
     /// The call never returns.
     Hang,
+    /// Nothing is changed, and nobody answers.
+    Vanish,
 }
 
 const GIB: f64 = 1_073_741_824.0;
@@ -366,6 +368,13 @@ impl Actuator for World {
                 OnResize::Refuse => {
                     let (reason, message) = (Reason::LimitInUse, "memory is in use".to_owned());
                     return Err(ActuatorError::Refused(Obstacle { reason, message }));
+                }
+                OnResize::Vanish => {
+                    let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                    return Err(ActuatorError::Unreachable {
+                        endpoint: "memory".to_owned(),
+                        source: source.into(),
+                    });
                 }
                 OnResize::Break => {
                     inner.resize(resizing, 1);

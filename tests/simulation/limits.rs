@@ -165,6 +165,20 @@ async fn a_change_that_is_refused_for_present_use_changes_nothing_and_is_no_fail
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_manager_that_does_not_answer_is_asked_again_and_that_is_no_failure() {
+    let mut run = started().await;
+    run.world.on_resize(OnResize::Vanish);
+    run.world.set_load(Some(190.0));
+    run.pass(seconds(40)).await;
+    assert_eq!(limits(&run), (Some(200.0), Some(4.0)), "{}", run.story());
+    run.world.on_resize(OnResize::Obey);
+    run.pass(seconds(120)).await;
+    assert_eq!(limits(&run), (Some(300.0), Some(6.0)), "{}", run.story());
+    assert_eq!(run.status().phase, Phase::Active, "{}", run.story());
+    assert!(!reasons(&run).contains(&"ActionFailed".to_owned()), "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_by_another_hand_is_restored_or_adopted_and_always_told() {
     let mut run = started().await;
     run.world.set_limit_from_outside(CpuQuota, Some(250.0));
