@@ -275,6 +275,8 @@ async fn nothing_is_set_in_mode_observe_nor_while_stop_is_there() {
     run.world.set_load(Some(190.0));
     run.pass(seconds(60)).await;
     assert_eq!(limits(&run), (Some(200.0), Some(4.0)), "{}", run.story());
+    let would = reasons(&run).into_iter().filter(|it| it == "ScaleUp").count();
+    assert_eq!(would, 1, "what it would do is told, and told once: {}", run.story());
     run.write("STOP", "");
     run.pass(seconds(5)).await;
     run.set_mode(Mode::Auto).await;
