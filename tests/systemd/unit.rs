@@ -172,3 +172,8 @@ fn succeeded(command: &mut Command) -> String {
     assert!(status.success(), "{command:?}: {words}");
     String::from_utf8_lossy(&stdout).trim_end().to_owned()
 }
+
+/// Runs `systemctl` on PID 1.
+pub fn systemctl(words: &[&str]) {
+    succeeded(Command::new("systemctl").args(words));
+}

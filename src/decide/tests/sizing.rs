@@ -218,12 +218,13 @@ fn limits_outside_of_their_range_are_brought_into_it_without_rules_or_cooldown()
 }
 
 #[test]
-fn after_too_many_failures_limits_are_still_kept_up_at_their_minimum() {
+fn after_too_many_failures_limits_stay_even_outside_of_their_range() {
     let mut world = World::new(&format!("{LIMITS}{RULES}"));
     world.memory.failed.stopped_at = Some(at(0));
     let below = set(r#"{"cpuQuota": "50%", "memoryMax": "8GiB", "tasksMax": 100}"#);
     let decision = world.decide(&loaded(&below, Some(60.0), Some(60.0), Some(60.0)), 0);
-    assert_eq!(resize(&decision).to.get(LimitKind::CpuQuota), Some(100.0));
+    assert_eq!(resize(&decision).to, below);
+    assert_eq!(decision.limited_by, Some(Limitation::Failed(None)));
 }
 
 #[test]
