@@ -137,6 +137,7 @@ fn has_given_up(docktor: &Daemon, worker: &Worker, why: &str) {
     thread::sleep(Duration::from_secs(10));
     assert_eq!(worker.enforced(), FIRST, "{}", docktor.story());
     assert_eq!(docktor.policy()["status"]["phase"], "Failed");
+    assert_eq!(docktor.events("Drift"), [] as [&str; 0], "nobody changed a limit");
     docktor.ctl(&["resume", "e2e"]);
     until_level(docktor, worker, RAISED);
 }
