@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ pub struct Unit {
     pub name: String,
     pub manager: SystemdManager,
     file: Option<PathBuf>,
+    /// Of a scope: its process.
+    process: Option<Child>,
 }
 
 impl Unit {
@@ -37,11 +39,11 @@ impl Unit {
         let name = new_name("scope");
         let unit = name.trim_end_matches(".scope").to_owned();
         // `systemd-run --scope` becomes the program, so it stays in the foreground.
-        Command::new("systemd-run")
+        let process = Command::new("systemd-run")
             .args(["--quiet", "--scope", &format!("--unit={unit}"), "sleep", "3600"])
             .spawn()
             .unwrap();
-        let scope = Self { name, manager: SystemdManager::System, file: None };
+        let scope = Self { name, manager: SystemdManager::System, file: None, process: Some(process) };
         scope.wait_until("ActiveState", "active");
         scope
     }
@@ -52,11 +54,11 @@ impl Unit {
         let file = PathBuf::from("/run/systemd/system").join(&name);
         fs::write(&file, text).unwrap();
         run("systemctl", &["daemon-reload"]);
-        Self { name, manager: SystemdManager::System, file: Some(file) }
+        Self { name, manager: SystemdManager::System, file: Some(file), process: None }
     }
 
     fn transient(manager: SystemdManager, suffix: &str, words: &[&str]) -> Self {
-        let unit = Self { name: new_name(suffix), manager, file: None };
+        let unit = Self { name: new_name(suffix), manager, file: None, process: None };
         let mut command = unit.command("systemd-run");
         command.args(["--quiet", "--collect", &format!("--unit={}", unit.name)]).args(words);
         succeeded(&mut command);
@@ -121,6 +123,10 @@ impl Drop for Unit {
         let all = self.all();
         for words in [["stop", &all], ["reset-failed", &all], ["revert", &self.name]] {
             let _ = self.command("systemctl").args(words).output();
+        }
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
         }
         let stem = self.name.split(['.', '@']).next().unwrap_or_default();
         for folder in ["/run/systemd/system.control", "/etc/systemd/system.control"] {
