@@ -68,6 +68,8 @@ pub enum OnResize {
     Hang,
     /// Nothing is changed, and nobody answers.
     Vanish,
+    /// Nothing is changed: it is not allowed.
+    Deny,
 }
 
 const GIB: f64 = 1_073_741_824.0;
@@ -375,6 +377,10 @@ impl Actuator for World {
                         endpoint: "memory".to_owned(),
                         source: source.into(),
                     });
+                }
+                OnResize::Deny => {
+                    let (reason, message) = (Reason::PermissionDenied, "not allowed".to_owned());
+                    return Err(ActuatorError::Refused(Obstacle { reason, message }));
                 }
                 OnResize::Break => {
                     inner.resize(resizing, 1);

@@ -24,7 +24,8 @@ async fn what_happens_to_a_unit_is_told_by_both_managers() {
         (SystemdManager::System, Unit::service("exec sleep 3600")),
         (SystemdManager::User, Unit::user_service("exec sleep 3600")),
     ] {
-        let mut events = Manager::new(kind).events().await.unwrap();
+        let manager = Manager::new(kind);
+        let mut events = manager.events().await.unwrap();
         unit.systemctl(&["stop", &unit.name]);
         until(&mut events, Some(&Event::Unit(unit.name.clone()))).await;
     }

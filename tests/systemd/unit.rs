@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ pub struct Unit {
     pub name: String,
     pub manager: SystemdManager,
     file: Option<PathBuf>,
+    /// Of a scope: its process.
+    process: Option<Child>,
 }
 
 impl Unit {
@@ -47,9 +49,8 @@ impl Unit {
         let unit = name.trim_end_matches(".scope").to_owned();
         // `systemd-run --scope` becomes the program, so it stays in the foreground.
         let words = ["--quiet", "--scope", &format!("--unit={unit}"), "sleep", "3600"];
-        let mut process = Command::new("systemd-run").args(words).spawn().unwrap();
-        thread::spawn(move || process.wait());
-        let scope = Self { name, manager: SystemdManager::System, file: None };
+        let process = Command::new("systemd-run").args(words).spawn().unwrap();
+        let scope = Self { name, manager: SystemdManager::System, file: None, process: Some(process) };
         scope.wait_until("ActiveState", "active");
         scope
     }
@@ -70,7 +71,7 @@ impl Unit {
         fs::create_dir_all(folder).unwrap();
         let file = PathBuf::from(folder).join(&name);
         fs::write(&file, text).unwrap();
-        let unit = Self { name, manager, file: Some(file) };
+        let unit = Self { name, manager, file: Some(file), process: None };
         if !known {
             unit.systemctl(&["daemon-reload"]);
         }
@@ -78,7 +79,7 @@ impl Unit {
     }
 
     fn transient(manager: SystemdManager, suffix: &str, words: &[&str]) -> Self {
-        let unit = Self { name: new_name(suffix), manager, file: None };
+        let unit = Self { name: new_name(suffix), manager, file: None, process: None };
         let mut command = unit.command("systemd-run");
         command.args(["--quiet", "--collect", &format!("--unit={}", unit.name)]).args(words);
         succeeded(&mut command);
@@ -143,6 +144,10 @@ impl Drop for Unit {
         let all = self.all();
         for words in [["stop", &all], ["reset-failed", &all]] {
             let _ = self.command("systemctl").args(words).output();
+        }
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
         }
         let stem = self.name.split(['.', '@']).next().unwrap_or_default();
         for folder in CONTROLS {

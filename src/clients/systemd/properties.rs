@@ -61,11 +61,11 @@ impl Properties {
     #[must_use]
     pub fn texts(&self, name: &str) -> Vec<&str> {
         let Some(Value::Array(array)) = self.0.get(name).map(|it| &**it) else { return Vec::new() };
-        let text = |it| match it {
-            &Value::Str(ref text) => Some(text.as_str()),
+        let texts = array.iter().map(|it| match it {
+            Value::Str(text) => Some(text.as_str()),
             _ => None,
-        };
-        array.iter().filter_map(text).collect()
+        });
+        texts.flatten().collect()
     }
 
     /// Bytes; none of them where there are none.
