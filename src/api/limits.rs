@@ -45,6 +45,12 @@ pub struct NewLimit {
 // Only finite values are written, so that equality is reflexive.
 impl Eq for NewLimit {}
 
+impl fmt::Display for NewLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.kind.written_or_none(self.value))
+    }
+}
+
 /// What is used of the host, as far as a limit stands in its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Usable {
@@ -131,6 +137,12 @@ impl LimitKind {
         }
     }
 
+    /// The value as people write it; `none` where there is no limit.
+    #[must_use]
+    pub fn written_or_none(self, value: Option<f64>) -> String {
+        value.map_or_else(|| "none".to_owned(), |it| self.written(it))
+    }
+
     /// The value as people write it.
     #[must_use]
     pub fn written(self, value: f64) -> String {
@@ -176,6 +188,34 @@ impl LimitSet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
+    }
+}
+
+impl LimitSet {
+    /// The same without those of these kinds.
+    #[must_use]
+    pub fn without(&self, kinds: LimitKinds) -> Self {
+        self.iter().filter(|(kind, _)| !kinds.contains(*kind)).collect()
+    }
+}
+
+/// Some of the kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LimitKinds([bool; LimitKind::ALL.len()]);
+
+impl LimitKinds {
+    /// Is that kind one of them?
+    #[must_use]
+    pub const fn contains(self, kind: LimitKind) -> bool {
+        self.0[kind as usize]
+    }
+}
+
+impl FromIterator<LimitKind> for LimitKinds {
+    fn from_iter<I: IntoIterator<Item = LimitKind>>(kinds: I) -> Self {
+        let mut set = Self::default();
+        kinds.into_iter().for_each(|kind| set.0[kind as usize] = true);
+        set
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limits::LimitKind;
 use crate::units::{Bytes, Percent};
 
 /// The limits that move, and what is kept for the host.
@@ -45,6 +46,23 @@ pub struct Resources {
     /// Whether they survive a reboot; false by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent: Option<bool>,
+}
+
+impl Resources {
+    /// The kinds of limits that move.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<LimitKind> {
+        let is_there = |kind: &LimitKind| match kind {
+            LimitKind::CpuQuota => self.cpu_quota.is_some(),
+            LimitKind::MemoryMax => self.memory_max.is_some(),
+            LimitKind::MemoryHigh => self.memory_high.is_some(),
+            LimitKind::TasksMax => self.tasks_max.is_some(),
+            LimitKind::CpuWeight => self.cpu_weight.is_some(),
+            LimitKind::IoWeight => self.io_weight.is_some(),
+            LimitKind::AllowedCpus => self.allowed_cpus.is_some(),
+        };
+        LimitKind::ALL.into_iter().filter(is_there).collect()
+    }
 }
 
 /// Between which values a limit moves.

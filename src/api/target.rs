@@ -92,6 +92,24 @@ impl SystemdManager {
             Self::User => "user",
         }
     }
+
+    /// The manager, in messages.
+    #[must_use]
+    pub const fn whose(self) -> &'static str {
+        match self {
+            Self::System => "systemd's system manager",
+            Self::User => "systemd's manager of docktor's user",
+        }
+    }
+
+    /// The command that speaks to it.
+    #[must_use]
+    pub const fn systemctl(self) -> &'static str {
+        match self {
+            Self::System => "systemctl",
+            Self::User => "systemctl --user",
+        }
+    }
 }
 
 impl SystemdTarget {
@@ -116,6 +134,31 @@ impl Target {
             Self::Systemd(_) => "systemd",
         }
     }
+
+    /// Who has to answer for it, in messages.
+    #[must_use]
+    pub fn keeper(&self) -> String {
+        match self {
+            Self::Compose(ComposeTarget { docker, .. }) | Self::Swarm(SwarmTarget { docker, .. }) => {
+                let address = docker.as_ref().map(|it| format!(" at {it}")).unwrap_or_default();
+                format!("the Docker engine{address}")
+            }
+            Self::Systemd(it) => it.manager.unwrap_or_default().whose().to_owned(),
+        }
+    }
+
+    /// The command by which a person starts it: of a template, its first instance.
+    #[must_use]
+    pub fn start_command(&self) -> String {
+        match self {
+            Self::Compose(it) => format!("docker compose up -d {}", it.service),
+            Self::Swarm(it) => format!("docker service scale {}=1", it.service),
+            Self::Systemd(it) => {
+                let systemctl = it.manager.unwrap_or_default().systemctl();
+                format!("{systemctl} start {}", it.unit.replacen("@.", "@1.", 1))
+            }
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -127,6 +170,48 @@ impl fmt::Display for Target {
                 SystemdManager::System => write!(f, "systemd/{}", it.unit),
                 SystemdManager::User => write!(f, "systemd/user/{}", it.unit),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(json: &str) -> Target {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn each_kind_of_target_has_its_keeper_and_its_command() {
+        for (json, keeper, command) in [
+            (
+                r#"{"compose": {"project": "p", "service": "api"}}"#,
+                "the Docker engine",
+                "docker compose up -d api",
+            ),
+            (
+                r#"{"swarm": {"service": "p_api", "docker": "tcp://h:2375"}}"#,
+                "the Docker engine at tcp://h:2375",
+                "docker service scale p_api=1",
+            ),
+            (
+                r#"{"systemd": {"unit": "worker.service"}}"#,
+                "systemd's system manager",
+                "systemctl start worker.service",
+            ),
+            (
+                r#"{"systemd": {"unit": "worker@.service", "manager": "User"}}"#,
+                "systemd's manager of docktor's user",
+                "systemctl --user start worker@1.service",
+            ),
+        ] {
+            let target = target(json);
+            assert_eq!(
+                (target.keeper().as_str(), target.start_command().as_str()),
+                (keeper, command),
+                "{json}"
+            );
         }
     }
 }

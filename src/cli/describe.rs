@@ -7,7 +7,8 @@ use super::exit::{Exit, Failure};
 use super::explain::{clock_time, decisions, table};
 use super::origin::Origin;
 use super::output::{Format, Output, Table, age, number, unsupported, yaml};
-use super::policies::{limits, replicas};
+use super::policies::{first_line, limits_of, replicas};
+use crate::admin::story::movement;
 use crate::admin::view::{Answer, PolicyView, Proposal, word};
 use crate::api::status::TrailLine;
 use crate::clock::Clock;
@@ -111,8 +112,8 @@ impl Page<'_> {
             )
         });
         self.pair("Replicas", counts.as_deref().unwrap_or("<unknown>"))?;
-        if let Some(it) = status.limits {
-            self.pair("Limits", &limits(it))?;
+        if let Some(limits) = limits_of(self.view) {
+            self.pair("Limits", &limits)?;
         }
         let last = status.last_scale_time.map(|it| self.moment(it));
         self.pair("Last scale", last.as_deref().unwrap_or("<never>"))?;
@@ -153,7 +154,13 @@ impl Page<'_> {
     fn conditions(&mut self) -> Result<(), Failure> {
         let rows = self.view.status.conditions.iter().map(|it| {
             let since = age(self.now.since(it.last_transition_time));
-            vec![word(&it.kind), word(&it.status), word(&it.reason), since, it.message.clone()]
+            vec![
+                word(&it.kind),
+                word(&it.status),
+                word(&it.reason),
+                since,
+                first_line(&it.message).to_owned(),
+            ]
         });
         self.section("Conditions", vec!["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"], rows.collect())
     }
@@ -166,7 +173,7 @@ impl Page<'_> {
         let limited = decision.limited_by.as_deref().unwrap_or("<nothing>");
         for (label, text) in [
             ("Time", self.moment(decision.time)),
-            ("Action", format!("{} {}→{}", word(&decision.action), decision.from, decision.to)),
+            ("Action", format!("{} {}", word(&decision.action), movement(decision))),
             ("Reason", decision.reason.clone()),
             ("Limited by", limited.to_owned()),
         ] {

@@ -6,9 +6,9 @@ use super::exit::{Exit, Failure};
 use super::offline;
 use super::origin::Origin;
 use super::output::{Format, Output, Table, age, unsupported};
-use crate::admin::story::{self, Reader, outcome, resized, trail_line};
+use crate::admin::story::{self, Reader, movement, outcome, trail_line};
 use crate::admin::view::{DecisionView, List, PolicyView, word};
-use crate::api::condition::ConditionStatus;
+use crate::api::condition::{Condition, ConditionStatus, Reason};
 use crate::api::status::Phase;
 use crate::clock::Clock;
 use crate::units::Timestamp;
@@ -93,10 +93,7 @@ pub fn table(decisions: &[DecisionView]) -> Vec<String> {
             clock_time(it.time),
             policy.clone(),
             word(&it.action),
-            match resized(it) {
-                Some(limits) => limits,
-                None => format!("{}→{}", it.from, it.to),
-            },
+            movement(it),
             format!("{}{limit}", it.reason),
         ]
     }))
@@ -111,7 +108,10 @@ fn tell(view: &PolicyView, origin: &Origin, now: Timestamp, output: &mut Output)
     }
     let Some(decision) = &view.status.last_decision else {
         output.line(format!("{name} is {}: no decision has been made yet.", word(&view.status.phase)))?;
-        for refusal in view.status.conditions.iter().filter(|it| it.status == ConditionStatus::False) {
+        let refused = view.status.conditions.iter().filter(|it| it.status == ConditionStatus::False);
+        // Mistakes are told below, all of them.
+        let told_below = |it: &&Condition| it.reason == Reason::InvalidPolicy && !view.mistakes.is_empty();
+        for refusal in refused.filter(|it| !told_below(it)) {
             output.line(format!("{}: {}", word(&refusal.reason), refusal.message))?;
         }
         for mistake in &view.mistakes {

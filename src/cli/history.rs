@@ -8,6 +8,7 @@ use super::exit::{Exit, Failure};
 use super::explain::clock_time;
 use super::origin::controller;
 use super::output::{Format, Output, Table};
+use crate::admin::story::movement;
 use crate::admin::view::{DecisionView, List, word};
 use crate::clock::Clock;
 use crate::history::{Archive, FILE};
@@ -71,13 +72,12 @@ async fn asked(name: &str, since: Timestamp, global: &Global) -> Result<Vec<Deci
 }
 
 fn table(decisions: &[DecisionView]) -> Vec<String> {
-    let mut table = Table::new(vec!["TIME", "ACTION", "FROM", "TO", "REASON", "LIMITED BY"]);
+    let mut table = Table::new(vec!["TIME", "ACTION", "FROM→TO", "REASON", "LIMITED BY"]);
     table.lines(decisions.iter().map(|DecisionView { decision: it, .. }| {
         vec![
             clock_time(it.time),
             word(&it.action),
-            it.from.to_string(),
-            it.to.to_string(),
+            movement(it),
             it.reason.clone(),
             it.limited_by.clone().unwrap_or_else(|| "-".to_owned()),
         ]

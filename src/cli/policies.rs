@@ -3,7 +3,9 @@
 use super::output::{age, age_since, number};
 use crate::admin::view::{PolicyView, Signal, word};
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, Reason};
+use crate::api::limits::LimitKind;
 use crate::api::policy::PolicySpec;
+use crate::api::resources::Resources;
 use crate::api::status::{LimitLevels, ReplicaCounts};
 use crate::units::Timestamp;
 
@@ -51,13 +53,19 @@ pub fn row(view: &PolicyView, width: Width, now: Timestamp) -> Vec<String> {
         let told = telling(&view.status.conditions);
         row.extend([
             counts.map_or_else(|| "-".to_owned(), |it| it.ready.to_string()),
-            view.status.limits.map_or_else(|| "-".to_owned(), limits),
+            limits_of(view).unwrap_or_else(|| "-".to_owned()),
             view.status.last_scale_time.map_or_else(|| "<never>".to_owned(), |it| age(now.since(it))),
             told.map_or_else(|| "-".to_owned(), |it| word(&it.reason)),
-            told.map_or_else(|| "-".to_owned(), |it| it.message.clone()),
+            told.map_or("-", |it| first_line(&it.message)).to_owned(),
         ]);
     }
     row
+}
+
+/// The first line of a message, which says what is wrong; where a mistake stands is told below it.
+#[must_use]
+pub fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
 }
 
 /// `4`, or `2/4` while 2 run and docktor wants 4.
@@ -67,16 +75,29 @@ pub fn replicas(counts: ReplicaCounts) -> String {
     if current == desired { current.to_string() } else { format!("{current}/{desired}") }
 }
 
-/// `cpuQuota 200%, tasksMax 250`, or `cpuQuota 200%->300%` while docktor wants other ones.
+/// `cpuQuota 200%, tasksMax none`, or `cpuQuota 200%->300%` while docktor wants other ones. Of `kinds`, and of those that
+/// there are.
 #[must_use]
-pub fn limits(LimitLevels { current, desired }: LimitLevels) -> String {
-    let each = current.iter().map(|(kind, from)| match desired.get(kind) {
-        Some(to) if to.total_cmp(&from).is_ne() => {
-            format!("{kind} {}->{}", kind.written(from), kind.written(to))
+pub fn limits(LimitLevels { current, desired }: LimitLevels, kinds: &[LimitKind]) -> String {
+    let each = LimitKind::ALL.into_iter().filter_map(|kind| {
+        let written = |value| kind.written_or_none(value);
+        match (current.get(kind), desired.get(kind)) {
+            (None, None) if !kinds.contains(&kind) => None,
+            (from, Some(to)) if from != Some(to) => {
+                Some(format!("{kind} {}->{}", written(from), written(Some(to))))
+            }
+            (from, _) => Some(format!("{kind} {}", written(from))),
         }
-        _ => format!("{kind} {}", kind.written(from)),
     });
     each.collect::<Vec<_>>().join(", ")
+}
+
+/// The limits of a policy's replicas as its status tells them; `None` where it tells none.
+#[must_use]
+pub fn limits_of(view: &PolicyView) -> Option<String> {
+    let spec = view.effective.as_ref().or(view.spec.as_ref());
+    let kinds = spec.and_then(|it| it.resources.as_ref()).map(Resources::kinds).unwrap_or_default();
+    view.status.limits.map(|it| limits(it, &kinds))
 }
 
 /// `cpu.avg 89.3/75`.
@@ -121,4 +142,32 @@ fn telling(conditions: &[Condition]) -> Option<&Condition> {
         _ => it.status == ConditionStatus::True,
     };
     conditions.iter().find(amiss).or_else(|| conditions.iter().find(noteworthy)).or(ready)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::limits::LimitSet;
+
+    #[test]
+    fn a_limit_that_is_not_there_is_none() {
+        let set =
+            |quota: Option<f64>| quota.map(|it| (LimitKind::CpuQuota, it)).into_iter().collect::<LimitSet>();
+        let kinds = [LimitKind::CpuQuota, LimitKind::TasksMax];
+        for (current, desired, shown) in [
+            (None, None, "cpuQuota none, tasksMax none"),
+            (None, Some(100.0), "cpuQuota none->100%, tasksMax none"),
+            (Some(200.0), Some(200.0), "cpuQuota 200%, tasksMax none"),
+            (Some(200.0), Some(300.0), "cpuQuota 200%->300%, tasksMax none"),
+        ] {
+            let levels = LimitLevels { current: set(current), desired: set(desired) };
+            assert_eq!(limits(levels, &kinds), shown);
+        }
+    }
+
+    #[test]
+    fn a_row_tells_the_first_line_of_a_message_alone() {
+        assert_eq!(first_line("error: no\n --> web.yaml:1:1"), "error: no");
+        assert_eq!(first_line(""), "");
+    }
 }

@@ -10,8 +10,10 @@ use super::exit::{Exit, Failure};
 use super::folder::policy_files;
 use super::output::{Format, Output, unsupported};
 use crate::api::Document;
-use crate::api::effective::BUILT_IN;
+use crate::api::effective::{BUILT_IN, built_in, merged};
+use crate::api::policy::PolicySpec;
 use crate::api::read::{self, Mistake, Parsed};
+use crate::api::validate;
 
 /// What was checked and what is wrong.
 #[derive(Debug, Serialize)]
@@ -37,6 +39,12 @@ struct Checked {
     /// The profile that a policy names.
     #[serde(skip)]
     profile: Option<String>,
+    /// The spec of a policy or profile that can be read.
+    #[serde(skip)]
+    spec: Option<PolicySpec>,
+    /// The document's own text.
+    #[serde(skip)]
+    text: String,
 }
 
 /// Run `validate`.
@@ -57,6 +65,7 @@ pub fn run(paths: &[PathBuf], format: &Format, output: &mut Output) -> Result<()
         let paths: Vec<_> = paths.iter().map(|it| it.display().to_string()).collect();
         return Err(Failure::say(Exit::NothingFound, format!("no document found in {}", paths.join(", "))));
     }
+    refuse_with_profiles(&mut documents);
     refuse_doubles(&mut documents);
     for note in unknown_profiles(&documents) {
         eprintln!("docktorctl: note: {note}");
@@ -71,11 +80,12 @@ pub fn run(paths: &[PathBuf], format: &Format, output: &mut Output) -> Result<()
 impl Checked {
     fn new(file: &str, parsed: Parsed) -> Self {
         let spec = match &parsed.document {
-            Ok(Document::ScalingPolicy(policy)) => Some(&policy.spec),
+            Ok(Document::ScalingPolicy(policy)) => Some(policy.spec.clone()),
+            Ok(Document::ScalingProfile(profile)) => Some(profile.spec.clone()),
             _ => None,
         };
-        let target = spec.and_then(|it| Some(it.target.as_ref()?.to_string()));
-        let profile = spec.and_then(|it| it.profile.clone());
+        let target = spec.as_ref().and_then(|it| Some(it.target.as_ref()?.to_string()));
+        let profile = spec.as_ref().and_then(|it| it.profile.clone());
         let mistakes = parsed.document.err().unwrap_or_default();
         Self {
             file: file.to_owned(),
@@ -87,6 +97,8 @@ impl Checked {
             mistakes,
             target,
             profile,
+            spec,
+            text: parsed.text,
         }
     }
 
@@ -112,6 +124,21 @@ impl Report {
         let invalid = self.documents.iter().filter(|it| !it.valid).count();
         let all = counted(self.documents.len(), "document");
         if invalid == 0 { format!("{all} valid") } else { format!("{invalid} of {all} invalid") }
+    }
+}
+
+/// A policy has to make sense with its profile, where that is given or built in.
+fn refuse_with_profiles(documents: &mut [Checked]) {
+    let given = documents.iter().filter(|it| it.kind.as_deref() == Some("ScalingProfile"));
+    let given: BTreeMap<String, PolicySpec> =
+        given.filter_map(|it| Some((it.name.clone()?, it.spec.clone()?))).collect();
+    let profile = |name: &str| given.get(name).cloned().or_else(|| built_in(name));
+    for document in documents {
+        let (Some(spec), Some(name)) = (&document.spec, &document.profile) else { continue };
+        let Some(profile) = profile(name) else { continue };
+        let findings = validate::effective(&merged(spec, Some(&profile)));
+        document.mistakes.extend(read::locate(&document.file, &document.text, document.line, findings));
+        document.valid = document.mistakes.is_empty();
     }
 }
 

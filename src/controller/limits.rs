@@ -112,11 +112,19 @@ pub fn succeeded(parts: &Parts, policy: &mut Policy, ended: &Running, now: Times
         return;
     }
     let limits = change.from;
+    let undone = Undone::Limits(brought_back(change));
     policy.durable.memory.settle(&ended.change);
     policy.durable.memory.take_back_resize(&limits);
-    let undone = Undone::Limits(limits);
     let (policy, change) = (policy.key().clone(), ended.change.clone());
     parts.events.emit(&Event::RolledBack { policy, change, undone });
+}
+
+/// The limits from before a change; none of a kind that some replica had none of.
+fn brought_back(change: &LimitChange) -> Vec<NewLimit> {
+    let of_replicas = || change.replicas.values().flat_map(|it| &it.limits);
+    let is_none = |kind| of_replicas().any(|it| it.kind == kind && it.value.is_none());
+    let each = change.from.iter();
+    each.map(|(kind, value)| NewLimit { kind, value: Some(value).filter(|_| !is_none(kind)) }).collect()
 }
 
 /// The limits could not be set. What the actuator refused has changed nothing and is no failure; after anything else,

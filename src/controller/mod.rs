@@ -107,6 +107,8 @@ struct Slot {
     waiting: Vec<Submission>,
     /// The folder has something newer than the state knows.
     stale: bool,
+    /// It was asked for during a pass.
+    asked: bool,
     /// Its replicas are under pressure.
     pressed: bool,
     /// It had its first pass.
@@ -341,7 +343,7 @@ impl Controller {
             // A key that is in a pass is asked for again when that ends.
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             let Some(mut policy) = slot.policy.take() else {
-                slot.stale = true;
+                slot.asked = true;
                 continue;
             };
             policy.pressed |= std::mem::take(&mut slot.pressed);
@@ -392,12 +394,15 @@ impl Controller {
             }
         }
         let waiting = std::mem::take(&mut slot.waiting);
-        let stale = std::mem::take(&mut slot.stale);
+        let (stale, asked) = (std::mem::take(&mut slot.stale), std::mem::take(&mut slot.asked));
         for submission in waiting {
             self.take_order(submission);
         }
         if stale {
             self.refresh(&key);
+        } else if asked {
+            let now = Instant::now();
+            self.queue.add(key, now, now);
         }
     }
 

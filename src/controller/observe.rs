@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::actuators::{Actuator, ActuatorError, Observed};
 use crate::api::effective::Spec;
+use crate::api::target::Target;
 use crate::model::key::PolicyKey;
 use crate::model::observation::{HostCapacity, Limits, Replica, ReplicaId, ReplicaPhase, Sample, Snapshot};
 use crate::sources::pressure::{Trigger, triggers};
@@ -62,10 +63,14 @@ impl Usage for Sampler {
 }
 
 /// Looks at the target, under one deadline.
-pub async fn look(actuator: &dyn Actuator, retiring: &[ReplicaId]) -> Result<Observed, ActuatorError> {
-    tokio::time::timeout(DEADLINE, actuator.observe(retiring)).await.unwrap_or_else(|elapsed| {
-        let endpoint = "the target in time".to_owned();
-        Err(ActuatorError::Unreachable { endpoint, source: elapsed.into() })
+pub async fn look(
+    target: &Target,
+    actuator: &dyn Actuator,
+    retiring: &[ReplicaId],
+) -> Result<Observed, ActuatorError> {
+    tokio::time::timeout(DEADLINE, actuator.observe(retiring)).await.unwrap_or_else(|_| {
+        let message = format!("no answer about {target} within {} s", DEADLINE.as_secs());
+        Err(ActuatorError::Unreachable { endpoint: target.keeper(), source: message.into() })
     })
 }
 
@@ -106,7 +111,64 @@ fn known(told: Limits, sampled: Limits) -> Limits {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+
     use super::*;
+    use crate::actuators::{Afterwards, Resizing};
+    use crate::model::change::ChangeId;
+    use crate::telemetry::chain;
+
+    struct Silent;
+
+    impl Actuator for Silent {
+        fn observe<'a>(&'a self, _: &'a [ReplicaId]) -> BoxFuture<'a, Result<Observed, ActuatorError>> {
+            std::future::pending().boxed()
+        }
+
+        fn grow<'a>(
+            &'a self,
+            _: &'a PolicyKey,
+            _: &'a ChangeId,
+            _: u32,
+        ) -> BoxFuture<'a, Result<Vec<ReplicaId>, ActuatorError>> {
+            std::future::pending().boxed()
+        }
+
+        fn retire<'a>(
+            &'a self,
+            _: &'a [ReplicaId],
+            _: Afterwards,
+        ) -> BoxFuture<'a, Result<(), ActuatorError>> {
+            std::future::pending().boxed()
+        }
+
+        fn resize<'a>(&'a self, _: &'a Resizing) -> BoxFuture<'a, Result<(), ActuatorError>> {
+            std::future::pending().boxed()
+        }
+
+        fn sweep(&self) -> BoxFuture<'_, Result<u32, ActuatorError>> {
+            std::future::pending().boxed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_answer_is_named() {
+        for (target, words) in [
+            (
+                r#"{"systemd": {"unit": "worker.service"}}"#,
+                "cannot reach systemd's system manager: no answer about systemd/worker.service within 10 s",
+            ),
+            (
+                r#"{"compose": {"project": "p", "service": "web"}}"#,
+                "cannot reach the Docker engine: no answer about compose/p/web within 10 s",
+            ),
+        ] {
+            let target = serde_json::from_str(target).unwrap();
+            let error = look(&target, &Silent, &[]).await.unwrap_err();
+            assert_eq!(chain(&error), words);
+        }
+    }
 
     #[test]
     fn what_the_actuator_tells_of_limits_holds_and_else_what_was_sampled() {

@@ -97,7 +97,7 @@ impl Parts {
         let retiring = policy.retiring();
         policy.evaluated |= evaluation;
         act::note_ended(policy);
-        let looked = observe::look(&*bound.actuator, &retiring).await;
+        let looked = observe::look(&bound.spec.target, &*bound.actuator, &retiring).await;
         let now = self.clock.now();
 
         let (snapshot, constraints) = match looked {

@@ -61,7 +61,7 @@ pub async fn decided(parts: &Parts, policy: &mut Policy, pass: Pass<'_>) -> Phas
     };
     let status = Status {
         replicas: policy.durable.memory.first_seen.filter(|_| is_seen).map(|_| counts),
-        limits: decision.resize.as_ref().map(|it| LimitLevels { current: it.from, desired: it.to }),
+        limits: decision.resize.as_ref().map(|it| LimitLevels { current: it.before(), desired: it.after() }),
         metrics: decision.metrics.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
         last_scale_time: policy.durable.memory.last_action,
         next_allowed: Some(decision.next_allowed).filter(|it| *it != Default::default()),
@@ -359,13 +359,16 @@ fn stalled(policy: &Policy) -> Option<Finding> {
     })
 }
 
+/// What is wrong first and what becomes of it in one line; below it, where that stands.
 fn first_trouble(policy: &Policy) -> String {
     let troubles = policy.entry.troubles();
     let first = troubles.first().map_or("", String::as_str);
+    let (first, place) =
+        first.split_once('\n').map_or((first, String::new()), |(it, place)| (it, format!("\n{place}")));
     let more = troubles.len().saturating_sub(1);
     let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
     let goes_on = if policy.entry.policy.is_some() { "; the last good text goes on" } else { "" };
-    format!("{first}{rest}{goes_on}")
+    format!("{first}{rest}{goes_on}{place}")
 }
 
 fn finding(kind: ConditionType, status: ConditionStatus, reason: Reason, message: String) -> Finding {

@@ -1,7 +1,7 @@
 //! Limits as they are: what each replica may use now, and what it uses of that.
 
 use crate::api::effective::{ReserveSpec, SizingSpec, Spec};
-use crate::api::limits::{LimitKind, LimitSet, Usable};
+use crate::api::limits::{LimitKind, LimitKinds, LimitSet, Usable};
 use crate::api::target::Target;
 use crate::model::memory::Memory;
 use crate::model::observation::{HostCapacity, Limits, Observation, Replica, ReplicaPhase, Sample, Snapshot};
@@ -25,6 +25,14 @@ pub fn present(sizing: &SizingSpec, memory: &Memory, snapshot: &Snapshot) -> Lim
 pub fn known(sizing: &SizingSpec, snapshot: &Snapshot) -> LimitSet {
     let of = |kind| seen(snapshot).filter_map(|it| it.effective(kind)).reduce(f64::max);
     sizing.limits.iter().filter_map(|it| Some((it.kind, of(it.kind)?))).collect()
+}
+
+/// The policy's kinds of which some replica has no limit, so that the host's capacity is reckoned with.
+#[must_use]
+pub fn unlimited(sizing: &SizingSpec, snapshot: &Snapshot) -> LimitKinds {
+    let is_of_host = |it: &Limits, kind| it.of(kind).is_none() && it.effective(kind).is_some();
+    let kinds = sizing.limits.iter().map(|it| it.kind);
+    kinds.filter(|kind| seen(snapshot).any(|it| is_of_host(it, *kind))).collect()
 }
 
 /// Where limits are not what docktor left: for each kind the value that is furthest off. `None` where all are as left.

@@ -59,7 +59,8 @@ pub fn assess(
         memory.drift.contested = false;
         return LimitsDrift::None;
     };
-    let change = Resize { from: left, to: astray };
+    let unlimited_after = capacity::unlimited(sizing, snapshot);
+    let change = Resize { unlimited_after, ..Resize::between(left, astray) };
     if spec.limits == OnLimitsDrift::Adopt {
         memory.limits = Some(astray);
         return LimitsDrift::Adopted { change };
@@ -130,7 +131,7 @@ mod tests {
     }
 
     fn change(from: f64, to: f64) -> Resize {
-        Resize { from: tasks(from), to: tasks(to) }
+        Resize::between(tasks(from), tasks(to))
     }
 
     #[test]

@@ -92,7 +92,8 @@ pub fn decide(
     draft.see(&followed);
     if current == 0 && !memory.scaled_to_zero && !constraints.growing {
         memory.turned_off(now);
-        return draft.finish(Why::TurnedOff, memory, spec, now);
+        let start = spec.target.start_command().into();
+        return draft.finish(Why::TurnedOff { start }, memory, spec, now);
     }
     let readings = observe::readings(spec, memory, snapshot, now);
     draft.read(spec, &readings);

@@ -11,7 +11,7 @@ use super::recommend::{
 use super::{limit, observe::Reading};
 use crate::api::behavior::{Select, Step};
 use crate::api::effective::{CompiledRule, DirectionSpec, Grouping, LimitSpec, Name, SizingSpec, Spec};
-use crate::api::limits::{LimitKind, LimitSet, Usable};
+use crate::api::limits::{LimitKind, LimitKinds, LimitSet, Usable};
 use crate::api::resources::Recommend;
 use crate::api::status::Stage;
 use crate::model::decision::{Limitation, LimitsDrifted, Line, Note, Resize, Why};
@@ -96,14 +96,16 @@ pub fn size(spec: &Spec, sizing: &SizingSpec, memory: &mut Memory, seen: Seen<'_
 
 impl Sizing<'_> {
     fn size(&self) -> Sized {
+        let unlimited_before = capacity::unlimited(self.sizing, self.snapshot);
+        let unchanged = Resize { unlimited_before, ..Resize::between(self.present, self.present) };
         let mut sized = Sized {
-            resize: Resize { from: self.present, to: self.present },
+            resize: unchanged,
             would: Ordering::Equal,
             why: Why::Steady,
             purpose: Purpose::Recommendation,
             limited_by: None,
             drifted: self.drifted(),
-            lines: vec![line(Stage::Observe, Note::Limits(Box::new(self.present)))],
+            lines: vec![line(Stage::Observe, Note::Limits(Box::new(unchanged)))],
         };
         let mut wanted = match self.sizing.recommend {
             Recommend::Factor => self.stepped(&mut sized),
@@ -334,8 +336,11 @@ impl Sizing<'_> {
 impl Sized {
     fn recommend(&mut self, from: LimitSet, to: LimitSet, step: Option<Step>) {
         self.lines.push(line(Stage::Recommend, Note::Fired(self.why.clone())));
-        self.lines
-            .push(line(Stage::Recommend, Note::Resized { resize: Box::new(Resize { from, to }), step }));
+        // What is restored is what docktor left, and that was a limit.
+        let restores = from != self.resize.from;
+        let unlimited_before = if restores { LimitKinds::default() } else { self.resize.unlimited_before };
+        let resize = Box::new(Resize { unlimited_before, ..Resize::between(from, to) });
+        self.lines.push(line(Stage::Recommend, Note::Resized { resize, step }));
     }
 
     fn keep(&mut self, stage: Stage, limitation: Limitation) {
@@ -369,7 +374,10 @@ fn hold_back(from: &LimitSet, to: &mut LimitSet, way: Ordering) -> bool {
 /// Which way limits go: up where any does.
 #[must_use]
 pub fn direction(from: &LimitSet, to: &LimitSet) -> Ordering {
-    let ways = || from.iter().filter_map(|(kind, value)| Some(to.get(kind)?.total_cmp(&value)));
+    let way = |(kind, value): (LimitKind, f64)| {
+        from.get(kind).map_or(Ordering::Less, |before| value.total_cmp(&before))
+    };
+    let ways = || to.iter().map(way);
     if ways().any(Ordering::is_gt) {
         Ordering::Greater
     } else if ways().any(Ordering::is_lt) {

@@ -34,7 +34,7 @@ impl Followed {
         }
         if let Some((at, resize)) = self.decided.take()
             && resize.changes()
-            && resize.changed().all(|(kind, _, to)| self.present.limits.get(kind) == Some(to))
+            && resize.changed().all(|(kind, to)| self.present.limits.get(kind) == Some(to))
         {
             memory.record_resize(&resize.from, &resize.to, Purpose::Recommendation, at);
         }

@@ -195,8 +195,8 @@ impl Simulated {
             limited_by: decision.limited_by.map(|it| it.to_string()),
             reason: decision.reason(),
             trail: decision.trail.iter().map(Line::render).collect(),
-            limits: decision.resize.as_ref().map(|it| it.to),
-            limits_before: decision.resize.as_ref().filter(|it| it.changes()).map(|it| it.from),
+            limits: decision.resize.as_ref().map(|it| it.after()),
+            limits_before: decision.resize.as_ref().filter(|it| it.changes()).map(|it| it.before()),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use super::metrics::{ActionResult, Metrics};
 use crate::api::condition::Reason;
-use crate::api::limits::LimitSet;
+use crate::api::limits::{LimitSet, NewLimit};
 use crate::api::policy::Mode;
 use crate::api::status::{Action, DecisionRecord};
 use crate::clock::Clock;
@@ -64,7 +64,7 @@ pub enum Undone {
     /// So many new replicas, which were removed.
     Replicas(u32),
     /// New limits; these are in force again.
-    Limits(LimitSet),
+    Limits(Vec<NewLimit>),
 }
 
 /// Something notable that happened.
@@ -279,7 +279,7 @@ impl Moved {
     #[must_use]
     pub fn by(record: &DecisionRecord) -> Self {
         match (&record.limits_before, &record.limits) {
-            (Some(from), Some(to)) => Self::Limits(Box::new(Resize { from: **from, to: **to })),
+            (Some(from), Some(to)) => Self::Limits(Box::new(Resize::between(**from, **to))),
             _ => Self::Replicas { from: record.from, to: record.to },
         }
     }
@@ -292,6 +292,10 @@ impl fmt::Display for Moved {
             Self::Limits(resize) => write!(f, "{resize}"),
         }
     }
+}
+
+fn listed(limits: &[NewLimit]) -> String {
+    limits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Where events go.
@@ -468,7 +472,7 @@ impl Event {
                 format!("removed {count} new replicas that failed")
             }
             Self::RolledBack { undone: Undone::Limits(limits), .. } => {
-                format!("the limits from before are in force again: {limits}")
+                format!("the limits from before are in force again: {}", listed(limits))
             }
             Self::Stop => "the file STOP is there: no action until it is removed".to_owned(),
             Self::Resume => "the file STOP is gone: actions go on".to_owned(),
@@ -576,7 +580,7 @@ impl Event {
                 warn!(policy, %change, removed, "{reason}");
             }
             Self::RolledBack { change, undone: Undone::Limits(limits), .. } => {
-                warn!(policy, %change, %limits, "{reason}");
+                warn!(policy, %change, limits = listed(limits), "{reason}");
             }
             Self::Stop => warn!("{reason}"),
             Self::Hold { until, by, why, .. } => info!(policy, %until, by, why, "{reason}"),

@@ -157,3 +157,43 @@ fn every_shell_gets_its_completion() {
     assert_eq!(docktorctl(&["--help"], folder.path()).code, 0);
     assert_eq!(docktorctl(&["--version"], folder.path()).code, 0);
 }
+
+const SIZED: &str = "\
+apiVersion: docktor.dev/v1
+kind: ScalingPolicy
+metadata: {name: worker}
+spec:
+  target: {systemd: {unit: worker.service}}
+  profile: PROFILE
+";
+
+#[test]
+fn a_policy_is_checked_with_the_profile_that_is_built_in_or_given() {
+    let own = "apiVersion: docktor.dev/v1\nkind: ScalingProfile\nmetadata: {name: own}\nspec: {resources: {tasksMax: {min: 9, max: 99}}}\n";
+    for (profile, resources, error) in [
+        (
+            "balanced",
+            "",
+            Some("error: `replicas` is missing; write `replicas: {min: 1, max: 5}`, or `resources`"),
+        ),
+        ("balanced", "  resources: {tasksMax: {min: 9, max: 99}}\n", None),
+        ("own", "", Some("error: nothing here can move a limit")),
+        ("own", "  scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 75}]}\n", None),
+        ("elsewhere", "", None),
+    ] {
+        let policy = format!("{}{resources}", SIZED.replace("PROFILE", profile));
+        let folder = folder(&[("worker.yaml", &policy), ("own.yaml", own)]);
+        let run = run(folder.path(), &["validate", "policies"]);
+        assert_eq!(run.code, if error.is_some() { 2 } else { 0 }, "{profile}: {}{}", run.stdout, run.stderr);
+        let place = " --> policies/worker.yaml:4:1 (spec";
+        let told = error.is_none_or(|it| run.stdout.contains(it) && run.stdout.contains(place));
+        assert!(told, "{profile}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn an_invalid_policy_is_explained_by_each_mistake_once() {
+    let folder = folder(&[("web.yaml", &WEB.replace("max: 10", "max: 1"))]);
+    let told = run(folder.path(), &["explain", "web"]).stdout;
+    assert_eq!(told.matches("min 2 is above max 1").count(), 1, "{told}");
+}

@@ -54,7 +54,7 @@ impl Domain {
     pub fn failed(&self, action: &str, error: SystemdError) -> ActuatorError {
         match error {
             error if error.is_silence() => {
-                ActuatorError::Unreachable { endpoint: self.whose().to_owned(), source: error.into() }
+                ActuatorError::Unreachable { endpoint: self.kind.whose().to_owned(), source: error.into() }
             }
             SystemdError::Denied { message } => ActuatorError::Refused(Obstacle {
                 reason: Reason::PermissionDenied,
@@ -66,16 +66,8 @@ impl Domain {
 
     /// There is no unit of that name.
     pub fn not_found(&self, unit: &str) -> ActuatorError {
-        let message = format!("{} has no unit {unit}", self.whose());
+        let message = format!("{} has no unit {unit}", self.kind.whose());
         ActuatorError::Refused(Obstacle { reason: Reason::TargetNotFound, message })
-    }
-
-    /// The manager, for people.
-    const fn whose(&self) -> &'static str {
-        match self.kind {
-            SystemdManager::System => "systemd's system manager",
-            SystemdManager::User => "systemd's manager of docktor's user",
-        }
     }
 }
 

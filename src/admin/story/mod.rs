@@ -44,7 +44,7 @@ pub fn story(it: &Explanation, now: Timestamp) -> Vec<String> {
 /// The lines of the story.
 #[must_use]
 pub fn story_for(it: &Explanation, reader: &Reader<'_>) -> Vec<String> {
-    let tell = Teller { policy: &it.policy, now: reader.now };
+    let tell = Teller { policy: &it.policy, target: &it.outlook.target, now: reader.now };
     let width = reader.width.clamp(LEAST_WIDTH, WIDTH);
     let mut lines = wrapped(&headline(it), 0, width);
     let unseen = unseen::reason(&it.outlook);
@@ -100,6 +100,9 @@ fn headline(it: &Explanation) -> String {
         return format!("{policy}: would {outcome} (mode {}).", word(&it.outlook.mode));
     }
     match &it.proposal {
+        None if !it.outlook.horizontal && it.decision.action == Action::None => {
+            format!("{policy}: limits stay.")
+        }
         Some(Proposal { id, plan, .. }) => format!("{policy}: {outcome}; {id} waits for approval: {plan}."),
         None => format!("{policy}: {outcome}."),
     }
@@ -132,7 +135,7 @@ fn last_change(tell: &Teller<'_>, it: &Explanation) -> Vec<String> {
 /// What the policy needs, where nobody has decided anything: its rules and tracked metrics alone.
 #[must_use]
 pub fn needs(policy: &str, outlook: &Outlook, now: Timestamp) -> Vec<String> {
-    let tell = Teller { policy, now };
+    let tell = Teller { policy, target: &outlook.target, now };
     let mut lines = Vec::new();
     for (title, way) in [("To grow", Way::Up), ("To shrink", Way::Down)] {
         lines.extend([title.to_owned()]);
@@ -153,9 +156,20 @@ pub fn outcome(decision: &DecisionRecord) -> String {
         return format!("change limits: {limits}");
     }
     match action {
+        Action::None if decision.limits.is_some() => "stay as it is".to_owned(),
         Action::None => format!("stay at {}", many(*from, "replica")),
         Action::ScaleUp => format!("scale up from {from} to {}", many(*to, "replica")),
         Action::ScaleDown => format!("scale down from {from} to {}", many(*to, "replica")),
+    }
+}
+
+/// What a decision moves, in short: `2→3`, `cpuQuota 200% -> 300%`, or that limits stay too.
+#[must_use]
+pub fn movement(decision: &DecisionRecord) -> String {
+    match (resized(decision), &decision.limits) {
+        (Some(limits), _) => limits,
+        (None, Some(_)) if decision.from == decision.to => "as it is".to_owned(),
+        (None, _) => format!("{}→{}", decision.from, decision.to),
     }
 }
 
@@ -163,7 +177,7 @@ pub fn outcome(decision: &DecisionRecord) -> String {
 #[must_use]
 pub fn resized(decision: &DecisionRecord) -> Option<String> {
     let (from, to) = (decision.limits_before.as_ref()?, decision.limits.as_ref()?);
-    Some(Resize { from: **from, to: **to }.to_string())
+    Some(Resize::between(**from, **to).to_string())
 }
 
 fn now_line(it: &Explanation) -> String {

@@ -2,6 +2,7 @@
 
 use crate::admin::view::word;
 use crate::api::behavior::When;
+use crate::api::target::Target;
 use crate::decide::outlook::{
     Barrier, Edge, FallbackOutlook, Held, May, MetricSeen, NoValue, Outlook, Rest, RuleOutlook, RulesOutlook,
     RulesRole, SetBy, TrackOutlook,
@@ -17,6 +18,7 @@ const EDGE_DIGITS: usize = 6;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Teller<'a> {
     pub(super) policy: &'a str,
+    pub(super) target: &'a Target,
     pub(super) now: Timestamp,
 }
 
@@ -74,7 +76,10 @@ impl Teller<'_> {
         let (policy, at) = (self.policy, |until: &Timestamp| self.time(*until));
         match it {
             Barrier::TurnedOff => {
-                "somebody else turned the workload off; docktor goes on once a replica runs".to_owned()
+                let start = self.target.start_command();
+                format!(
+                    "nothing runs, and docktor starts nothing that it did not stop itself; `{start}` starts it"
+                )
             }
             Barrier::Unreadable { reason } => format!("the target cannot be seen: {}", word(reason)),
             Barrier::Mode { mode } => {

@@ -22,7 +22,12 @@ struct Told {
 
 impl Told {
     fn new(text: &str) -> Self {
-        let text = format!("target: {{compose: {{project: p, service: s}}}}\n{text}");
+        Self::of("{compose: {project: p, service: s}}", text)
+    }
+
+    /// A policy of that target.
+    fn of(target: &str, text: &str) -> Self {
+        let text = format!("target: {target}\n{text}");
         let written: serde_json::Value = serde_yaml::from_str(&text).unwrap();
         let written: PolicySpec = serde_json::from_value(written).unwrap();
         let spec = Spec::effective(&written, None).unwrap();
@@ -272,4 +277,58 @@ fn what_is_wrong_with_the_present_text_is_told() {
         Some("     mode: Atuo"),
         "{lines:#?}"
     );
+}
+
+#[test]
+fn what_mends_a_target_that_cannot_be_seen_is_of_its_own_kind() {
+    let (compose, system) = ("{compose: {project: p, service: s}}", "{systemd: {unit: w.service}}");
+    let user = "{systemd: {unit: w.service, manager: User}}";
+    for (target, reason, words) in [
+        (compose, Reason::EngineUnreachable, "`--docker` or DOCKER_HOST"),
+        (compose, Reason::TargetNotFound, "`docker compose up -d` makes the service"),
+        (system, Reason::EngineUnreachable, "mount `/run/dbus/system_bus_socket`"),
+        (system, Reason::TargetNotFound, "`systemctl list-unit-files` lists the units"),
+        (system, Reason::TargetNotFound, "write `manager: User` for a unit of docktor's user"),
+        (user, Reason::EngineUnreachable, "needs its XDG_RUNTIME_DIR"),
+        (user, Reason::TargetNotFound, "`systemctl --user list-unit-files` lists the units"),
+    ] {
+        let mut policy = Told::of(target, LIMITS);
+        policy.constraints.unreadable = Some(reason);
+        let story = flat(&policy.tell(0, &[], 0));
+        assert!(story.contains(words), "{target} {reason:?}: {story}");
+        assert_eq!(
+            story.to_lowercase().contains("docker"),
+            target == compose,
+            "{target} {reason:?}: {story}"
+        );
+    }
+}
+
+#[test]
+fn what_never_ran_is_told_with_the_command_that_starts_it() {
+    for (target, command) in [
+        ("{compose: {project: p, service: s}}", "docker compose up -d s"),
+        ("{systemd: {unit: w@.service}}", "systemctl start w@1.service"),
+        ("{systemd: {unit: w@.service, manager: User}}", "systemctl --user start w@1.service"),
+    ] {
+        let rules = "replicas: {min: 2, max: 4}\nscaleUp: {rules: [{metric: cpu.avg, op: '>', value: 75}]}";
+        let story = flat(&Told::of(target, rules).tell(0, &[], 0));
+        let words = format!("docktor starts nothing that it did not stop itself; `{command}` starts it");
+        assert!(story.contains(&words) && !story.contains("somebody"), "{story}");
+    }
+}
+
+#[test]
+fn a_policy_that_moves_limits_alone_never_speaks_of_a_count() {
+    let mut policy = Told::new(LIMITS);
+    let told = policy.explain(1, &[("cpu.avg", 9.0)], 0);
+    let story = story(&told, told.decision.time).join("\n");
+    assert_tells(&story, &["web: limits stay.", "so limits stay, because nothing asks for other limits"]);
+    assert!(!story.contains("stay at") && !story.contains("another count"), "{story}");
+    assert_eq!(
+        (outcome(&told.decision), movement(&told.decision)),
+        ("stay as it is".into(), "as it is".into())
+    );
+    let resized = policy.explain(1, &[("cpu.avg", 90.0)], 10);
+    assert_eq!(movement(&resized.decision), "cpuQuota 200% -> 300%");
 }

@@ -5,6 +5,7 @@ use super::super::view::word;
 use super::sentences::Teller;
 use super::{Reader, waits};
 use crate::api::condition::{ConditionType, Reason};
+use crate::api::target::{SystemdManager, Target};
 use crate::decide::outlook::{Barrier, Outlook};
 
 /// Why the target cannot be seen, where it cannot.
@@ -25,7 +26,7 @@ pub(super) fn sections(
     vec![
         ("Now", vec![format!("replicas unknown; mode {mode}, phase {phase}")]),
         ("Why", vec![why(reason, reader)]),
-        ("To mend it", mend(reason).map(str::to_owned).into_iter().collect()),
+        ("To mend it", mend(reason, &it.outlook.target).into_iter().collect()),
         ("Waits for approval", waits(tell, it)),
         ("Next", vec![next(tell, &it.outlook)]),
     ]
@@ -39,18 +40,46 @@ fn why(reason: Reason, reader: &Reader<'_>) -> String {
     told.map_or_else(|| word.clone(), |it| format!("{word}: {}", it.message))
 }
 
-fn mend(reason: Reason) -> Option<&'static str> {
-    match reason {
-        Reason::EngineUnreachable => Some(
+fn mend(reason: Reason, target: &Target) -> Option<String> {
+    Some(match (reason, target) {
+        (Reason::EngineUnreachable, Target::Compose(_) | Target::Swarm(_)) => {
             "the engine has to run at that address (`--docker` or DOCKER_HOST of the controller), and the \
-             controller may have to be let in (group of the socket); docktor then goes on by itself",
-        ),
-        Reason::TargetNotFound => Some(
+             controller may have to be let in (group of the socket); docktor then goes on by itself"
+                .to_owned()
+        }
+        (Reason::EngineUnreachable, Target::Systemd(it)) => match it.manager.unwrap_or_default() {
+            SystemdManager::System => {
+                "systemd has to run where docktor does, and D-Bus beside it; `systemctl status dbus` tells. In a \
+                 container, mount `/run/dbus/system_bus_socket`; docktor then goes on by itself"
+                    .to_owned()
+            }
+            SystemdManager::User => {
+                "the manager of docktor's own user has to run, and the controller needs its XDG_RUNTIME_DIR; \
+                 `loginctl enable-linger USER` keeps it running. A unit of the system has `manager: System`"
+                    .to_owned()
+            }
+        },
+        (Reason::TargetNotFound, Target::Compose(_)) => {
             "`docker compose up -d` makes the service; docktor goes on once a container of it is there. If it \
-             is, spec.target names another project or service",
-        ),
-        _ => None,
-    }
+             is, spec.target names another project or service"
+                .to_owned()
+        }
+        (Reason::TargetNotFound, Target::Swarm(_)) => {
+            "`docker service ls` lists the services; spec.target names another one".to_owned()
+        }
+        (Reason::TargetNotFound, Target::Systemd(it)) => {
+            let systemctl = it.manager.unwrap_or_default().systemctl();
+            let (other, managers) = match it.manager.unwrap_or_default() {
+                SystemdManager::System => ("User", "a unit of docktor's user"),
+                SystemdManager::User => ("System", "a unit of the system"),
+            };
+            format!(
+                "`{systemctl} list-unit-files` lists the units; correct spec.target.systemd.unit, or write \
+                 `manager: {other}` for {managers}. docktor goes on once the unit is there"
+            )
+        }
+        _ => return None,
+    })
 }
 
 /// The pause after failures is not known here, but it has an end.

@@ -11,6 +11,8 @@ use super::source::{Source, Span};
 const SNIPPET_WIDTH: usize = 120;
 /// How much of a long line is shown before the place.
 const SNIPPET_LEAD: usize = 40;
+/// What stands for the rest of a long line: in ASCII, so that no terminal needs more room for it.
+const ELLIPSIS: &str = "...";
 /// Fields whose text is a secret, even in a document that does not parse.
 const SECRET_FIELDS: [&str; 8] =
     ["password", "token", "secret", "routingKey", "nkey", "key", "credentials", "signature"];
@@ -60,8 +62,8 @@ pub(super) fn snippet(source: &Source<'_>, span: Span, secrets: &[Span]) -> Opti
     let mut text = String::new();
     let mut carets = String::new();
     if from > 0 {
-        text.push('…');
-        carets.push(' ');
+        text.push_str(ELLIPSIS);
+        carets.extend(ELLIPSIS.chars().map(|_| ' '));
     }
     let cut = from + shown.len() < line.len();
     for at in from..=from + shown.len() {
@@ -76,7 +78,7 @@ pub(super) fn snippet(source: &Source<'_>, span: Span, secrets: &[Span]) -> Opti
         carets.extend(std::iter::repeat_n(caret, width));
     }
     if cut {
-        text.push('…');
+        text.push_str(ELLIPSIS);
     }
     let gutter = " ".repeat(number.to_string().len());
     Some(format!("{gutter} |\n{number} | {}\n{gutter} | {}", text.trim_end(), carets.trim_end()))
@@ -172,6 +174,7 @@ mod tests {
         let shown = snippet(&Source::new(&text), span(1, 501, 502), &[]).unwrap();
         let lines: Vec<_> = shown.lines().collect();
         assert!(lines[1].chars().count() < 130, "{shown}");
+        assert!(shown.is_ascii(), "no terminal shifts it: {shown}");
         let caret = lines[2].chars().position(|c| c == '^').unwrap();
         assert_eq!(lines[1].chars().nth(caret), Some('X'), "{shown}");
     }

@@ -137,7 +137,9 @@ impl<T> State<'_, T> {
             (self.tree.node(key).parent, hint::guess(found, fields.iter().copied()))
         {
             self.meant.insert((map, meant));
-            self.found.broken.push(self.tree.path(map).key(meant));
+            if self.tree.field(map, meant).is_none() {
+                self.found.broken.push(self.tree.path(map).key(meant));
+            }
         }
         let suggestion = hint::suggest(found, fields, "the fields here are");
         let message = format!("unknown field `{}`{suggestion}", hint::shorten(found));

@@ -33,7 +33,7 @@ pub(super) fn check(resources: &Resources, path: &Path, findings: &mut Findings)
         let message = format!("memoryHigh.max {} is above memoryMax.max {}", high.max, max.max);
         findings.add_after(path.key("memoryHigh").key("max"), message, vec![path.key("memoryMax")]);
     }
-    if !moves_something(resources) {
+    if resources.kinds().is_empty() {
         let message = "found no limit to move; expected at least one of `cpuQuota`, `memoryMax`, `memoryHigh`, \
                        `tasksMax`, `cpuWeight`, `ioWeight` and `allowedCPUs`";
         findings.add(path.clone(), message);
@@ -41,19 +41,6 @@ pub(super) fn check(resources: &Resources, path: &Path, findings: &mut Findings)
     if let Some(reserve) = &resources.reserve {
         reserved(reserve, &path.key("reserve"), findings);
     }
-}
-
-fn moves_something(resources: &Resources) -> bool {
-    let Resources {
-        cpu_quota, memory_max, memory_high, tasks_max, cpu_weight, io_weight, allowed_cpus, ..
-    } = resources;
-    cpu_quota.is_some()
-        || memory_max.is_some()
-        || memory_high.is_some()
-        || tasks_max.is_some()
-        || cpu_weight.is_some()
-        || io_weight.is_some()
-        || allowed_cpus.is_some()
 }
 
 fn range<T: PartialOrd + Display + Default + Copy>(
@@ -65,7 +52,8 @@ fn range<T: PartialOrd + Display + Default + Copy>(
 ) {
     let Some(Range { min, max, min_step }) = range else { return };
     if min > max {
-        findings.add(path.key("min"), format!("min {min} is above max {max}"));
+        let message = format!("min {min} is above max {max}");
+        findings.add_after(path.key("min"), message, vec![path.key("max")]);
     }
     if *min < least {
         findings.add(path.key("min"), format!("found `{min}`; expected at least {least}"));

@@ -247,7 +247,7 @@ fn limits(decision: &Decision) -> String {
 }
 
 fn resized(resize: &Resize) -> String {
-    policies::limits(LimitLevels { current: resize.from, desired: resize.to })
+    policies::limits(LimitLevels { current: resize.before(), desired: resize.after() }, &[])
 }
 
 const fn action(action: Action) -> &'static str {

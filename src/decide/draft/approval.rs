@@ -43,8 +43,8 @@ impl Draft {
         Plan {
             from: self.from,
             to: self.wanted,
-            limits_before: resize.map(|it| it.from),
-            limits: resize.map(|it| it.to),
+            limits_before: resize.map(Resize::before),
+            limits: resize.map(Resize::after),
         }
     }
 

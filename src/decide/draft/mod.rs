@@ -154,6 +154,7 @@ impl Draft {
     }
 
     pub(super) fn finish(self, why: Why, memory: &Memory, spec: &Spec, now: Timestamp) -> Decision {
+        let why = if why == Why::Steady && !spec.horizontal { Why::SteadyLimits } else { why };
         let cooling = |last, cooldown| limit::cooling_until(last, cooldown, now);
         Decision {
             at: now,

@@ -10,7 +10,7 @@ use super::Scene;
 pub struct LimitOutlook {
     /// Which: `cpuQuota`, `memoryMax`.
     pub limit: String,
-    /// What it is.
+    /// What it is; `none` where there is no limit.
     pub present: String,
     /// What the decision makes of it.
     pub wanted: String,
@@ -25,12 +25,14 @@ pub(super) fn outlook(scene: &Scene<'_>) -> Vec<LimitOutlook> {
     let (Some(sizing), Some(resize)) = (&scene.present.spec.sizing, &scene.present.decision.resize) else {
         return Vec::new();
     };
+    let (before, after) = (resize.before(), resize.after());
     let limits = sizing.limits.iter().filter_map(|it| {
         let written = |value| it.kind.written(value);
+        resize.from.get(it.kind)?;
         Some(LimitOutlook {
             limit: it.kind.name().to_owned(),
-            present: written(resize.from.get(it.kind)?),
-            wanted: written(resize.to.get(it.kind)?),
+            present: it.kind.written_or_none(before.get(it.kind)),
+            wanted: it.kind.written_or_none(after.get(it.kind)),
             min: written(it.min),
             max: written(it.max),
         })

@@ -26,6 +26,7 @@ use crate::api::behavior::FallbackBehavior;
 use crate::api::effective::Spec;
 use crate::api::policy::Mode;
 use crate::api::status::Action;
+use crate::api::target::Target;
 use crate::model::decision::{Decision, Limitation, Note};
 use crate::model::forecast::Forecast;
 use crate::model::memory::Memory;
@@ -57,6 +58,8 @@ pub struct Outlook {
     pub at: Timestamp,
     /// The mode in force.
     pub mode: Mode,
+    /// The workload.
+    pub target: Target,
     /// The count that the next change starts from: what runs, or what docktor has just begun to bring it to.
     pub count: u32,
     /// The policy scales replicas; else only their limits.
@@ -218,6 +221,7 @@ pub fn outlook(present: &Present<'_>) -> Outlook {
     Outlook {
         at: scene.now,
         mode: scene.mode,
+        target: spec.target.clone(),
         count: scene.count,
         horizontal: spec.horizontal,
         held_back: scene.held_back(),

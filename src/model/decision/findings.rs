@@ -19,7 +19,7 @@ impl Decision {
 
     fn scaling_active(&self) -> Finding {
         let (status, reason, message) = match (&self.why, self.sight) {
-            (Why::TurnedOff, _) => (ConditionStatus::False, Reason::TurnedOff, self.reason()),
+            (Why::TurnedOff { .. }, _) => (ConditionStatus::False, Reason::TurnedOff, self.reason()),
             (Why::Disabled, _) => (ConditionStatus::False, Reason::Disabled, self.reason()),
             (Why::Unreadable(_), _) => (ConditionStatus::Unknown, Reason::MetricsMissing, self.reason()),
             (_, Sight::Full) => {

@@ -15,7 +15,7 @@ use super::memory::Purpose;
 use super::observation::ReplicaId;
 use crate::api::behavior::{Op, Step};
 use crate::api::condition::{ConditionStatus, ConditionType, Reason};
-use crate::api::limits::{LimitKind, LimitSet};
+use crate::api::limits::{LimitKind, LimitKinds, LimitSet};
 use crate::api::status::{Action, DecisionRecord, NextAllowed, Stage, TrailLine};
 use crate::units::{Bounds, Duration, Timestamp};
 
@@ -80,13 +80,17 @@ pub struct Decision {
     pub recheck_at: Option<Timestamp>,
 }
 
-/// Limits of each replica, before and after.
+/// Limits of each replica, before and after. Where there is no limit, docktor reckons with the host's capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resize {
     /// As they are.
     pub from: LimitSet,
     /// As they should be; the same where nothing changes.
     pub to: LimitSet,
+    /// Kinds that have no limit before; what stands in `from` is the host's.
+    pub unlimited_before: LimitKinds,
+    /// Kinds that have no limit after, though they had one.
+    pub unlimited_after: LimitKinds,
 }
 
 /// A way of scaling.
@@ -133,6 +137,8 @@ pub struct LimitsDrifted {
 pub enum Why {
     /// Nothing asks for another count.
     Steady,
+    /// Nothing asks for other limits.
+    SteadyLimits,
     /// Rules held.
     Rules {
         /// Those that held, with what they saw.
@@ -214,8 +220,11 @@ pub enum Why {
         /// Who.
         by: String,
     },
-    /// Somebody else turned the workload off.
-    TurnedOff,
+    /// Nothing runs, and it was not docktor that stopped it.
+    TurnedOff {
+        /// The command that starts it.
+        start: Arc<str>,
+    },
     /// The policy is switched off.
     Disabled,
     /// The target cannot be seen.
@@ -368,7 +377,7 @@ pub enum Note {
         needs: Duration,
     },
     /// The present limits.
-    Limits(Box<LimitSet>),
+    Limits(Box<Resize>),
     /// Limits that are recommended.
     Resized {
         /// From the present ones.
@@ -470,24 +479,45 @@ impl Decision {
             reason: self.reason(),
             limited_by: self.limited_by.map(|it| it.to_string()),
             trail: self.trail.iter().map(Line::render).collect(),
-            limits: self.resize.as_ref().map(|it| Box::new(it.to)),
-            limits_before: self.resize.as_ref().filter(|it| it.changes()).map(|it| Box::new(it.from)),
+            limits: self.resize.as_ref().map(|it| Box::new(it.after())),
+            limits_before: self.resize.as_ref().filter(|it| it.changes()).map(|it| Box::new(it.before())),
             approval: self.approval.clone(),
         }
     }
 }
 
 impl Resize {
+    /// From these limits to those; a kind that is only in `to` had none.
+    #[must_use]
+    pub fn between(from: LimitSet, to: LimitSet) -> Self {
+        let none = LimitKinds::default();
+        Self { from, to, unlimited_before: none, unlimited_after: none }
+    }
+
+    /// The limits that there are before.
+    #[must_use]
+    pub fn before(&self) -> LimitSet {
+        self.from.without(self.unlimited_before)
+    }
+
+    /// The limits that there are after. Where there was none and nothing changes, there is none.
+    #[must_use]
+    pub fn after(&self) -> LimitSet {
+        let stays = |kind: &LimitKind| self.from.get(*kind) == self.to.get(*kind);
+        let unlimited =
+            LimitKind::ALL.into_iter().filter(|it| self.unlimited_before.contains(*it) && stays(it));
+        self.to.without(unlimited.collect()).without(self.unlimited_after)
+    }
+
     /// Is anything to change?
     #[must_use]
     pub fn changes(&self) -> bool {
         self.from != self.to
     }
 
-    /// The limits that change, before and after.
-    pub fn changed(&self) -> impl Iterator<Item = (LimitKind, f64, f64)> + '_ {
-        let pairs = self.from.iter().filter_map(|(kind, from)| Some((kind, from, self.to.get(kind)?)));
-        pairs.filter(|(_, from, to)| from.total_cmp(to).is_ne())
+    /// The kinds that change, with what they change to.
+    pub fn changed(&self) -> impl Iterator<Item = (LimitKind, f64)> + '_ {
+        self.to.iter().filter(|(kind, to)| self.from.get(*kind).is_none_or(|from| from.total_cmp(to).is_ne()))
     }
 }
 
@@ -515,5 +545,32 @@ impl Limitation {
             Self::Failed(until) => until,
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_no_limit_the_capacity_that_is_reckoned_with_is_not_shown_as_one() {
+        let set = |quota, tasks| {
+            [(LimitKind::CpuQuota, quota), (LimitKind::TasksMax, tasks)].into_iter().collect::<LimitSet>()
+        };
+        let none: LimitKinds = LimitKind::ALL.into_iter().collect();
+        let shrinks =
+            Resize { unlimited_before: none, ..Resize::between(set(200.0, 3_474.0), set(100.0, 3_474.0)) };
+        assert_eq!(shrinks.to_string(), "cpuQuota none -> 100%");
+        assert_eq!(
+            (shrinks.before().to_string(), shrinks.after().to_string()),
+            (String::new(), "cpuQuota 100%".into())
+        );
+        let told = Resize::between(shrinks.before(), shrinks.after());
+        assert_eq!(told.to_string(), shrinks.to_string(), "as it is stored, so it is told");
+        assert_eq!(Note::Limits(Box::new(shrinks)).to_string(), "limits: cpuQuota none, tasksMax none");
+
+        let taken_away =
+            Resize { unlimited_after: none, ..Resize::between(set(100.0, 50.0), set(200.0, 50.0)) };
+        assert_eq!(taken_away.to_string(), "cpuQuota 100% -> none");
     }
 }

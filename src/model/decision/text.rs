@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Dimension, Evidence, Limitation, Note, Resize, Why};
+use crate::api::limits::LimitSet;
 use crate::model::approval::Plan;
 
 /// A number for people: enough digits to tell it from its threshold, and no more.
@@ -38,6 +39,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Steady => f.write_str("nothing asks for another count"),
+            Self::SteadyLimits => f.write_str("nothing asks for other limits"),
             Self::Rules { held, times, needed } => {
                 for (index, evidence) in held.iter().enumerate() {
                     if index > 0 {
@@ -93,8 +95,11 @@ impl fmt::Display for Why {
             }
             Self::OutOfMemory => f.write_str("the kernel killed for want of memory"),
             Self::Person { by } => write!(f, "asked for by {by}"),
-            Self::TurnedOff => {
-                f.write_str("somebody else turned the workload off; docktor waits until a replica runs")
+            Self::TurnedOff { start } => {
+                write!(
+                    f,
+                    "nothing runs, and docktor starts nothing that it did not stop itself; `{start}` starts it"
+                )
             }
             Self::Disabled => f.write_str("mode Disabled"),
             Self::Unreadable(reason) => write!(f, "the target cannot be seen: {reason:?}"),
@@ -158,9 +163,11 @@ impl fmt::Display for Resize {
         if !self.changes() {
             return f.write_str("limits stay");
         }
-        for (index, (kind, from, to)) in self.changed().enumerate() {
+        let (before, after) = (self.before(), self.after());
+        for (index, (kind, _)) in self.changed().enumerate() {
             let comma = if index > 0 { ", " } else { "" };
-            write!(f, "{comma}{kind} {} -> {}", kind.written(from), kind.written(to))?;
+            let written = |limits: &LimitSet| kind.written_or_none(limits.get(kind));
+            write!(f, "{comma}{kind} {} -> {}", written(&before), written(&after))?;
         }
         Ok(())
     }
@@ -170,7 +177,7 @@ impl fmt::Display for Resize {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.limits_before, self.limits) {
-            (Some(from), Some(to)) => write!(f, "{}", Resize { from, to }),
+            (Some(from), Some(to)) => write!(f, "{}", Resize::between(from, to)),
             _ => write!(f, "{} -> {} replicas", self.from, self.to),
         }
     }
@@ -199,7 +206,12 @@ impl fmt::Display for Note {
             }
             Self::NotYet { times, needed } => write!(f, "rules hold, {times} of {needed} in a row"),
             Self::Learning { has, needs } => write!(f, "forecast: learning, has {has} of {needs}"),
-            Self::Limits(present) => write!(f, "limits: {present}"),
+            Self::Limits(present) => {
+                let limits = present.before();
+                let each = present.from.iter();
+                let each = each.map(|(kind, _)| format!("{kind} {}", kind.written_or_none(limits.get(kind))));
+                write!(f, "limits: {}", each.collect::<Vec<_>>().join(", "))
+            }
             Self::Resized { resize, step: Some(step) } => write!(f, "{resize} ({step})"),
             Self::Resized { resize, step: None } => write!(f, "{resize}"),
             Self::NoOpinion => f.write_str("no opinion"),

@@ -18,7 +18,7 @@ pub(super) use present::{barriers, max_set_by, min_set_by, of_limitation, out_of
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all_fields = "camelCase")]
 pub enum Barrier {
-    /// Somebody else turned the workload off.
+    /// Nothing runs, and it was not docktor that stopped it.
     TurnedOff,
     /// The target cannot be seen.
     Unreadable {

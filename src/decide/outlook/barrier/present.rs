@@ -105,7 +105,7 @@ fn nobody_steps(scene: &Scene<'_>, way: Way) -> bool {
 /// What ends every thought of another count.
 pub(in crate::decide::outlook) fn out_of_control(scene: &Scene<'_>) -> Option<Barrier> {
     match &scene.present.decision.why {
-        Why::TurnedOff => Some(Barrier::TurnedOff),
+        Why::TurnedOff { .. } => Some(Barrier::TurnedOff),
         Why::Unreadable(reason) => Some(Barrier::Unreadable { reason: *reason }),
         Why::Disabled => Some(Barrier::Mode { mode: scene.mode }),
         _ => None,
