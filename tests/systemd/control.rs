@@ -263,12 +263,20 @@ safety: {{verify: 2s}}
     assert_eq!(worker.unit.property_of(&first, "MainPID"), pid);
 }
 
+/// Waits until docktor tells that it would raise these limits.
+fn until_wanted(docktor: &Daemon, present: Level) {
+    docktor.until("more is wanted", |it| {
+        let before = &it["status"]["lastDecision"]["limitsBefore"];
+        before.is_object() && level(before) == present
+    });
+}
+
 #[test]
 fn a_mode_holds_from_the_moment_it_is_set() {
     let worker = Worker::new("");
     let docktor = Daemon::start(&quick(&worker, "mode: Observe\n"));
     worker.wish("memory");
-    docktor.until("more is wanted", |it| it["status"]["lastDecision"]["action"] == "ScaleUp");
+    until_wanted(&docktor, FIRST);
     thread::sleep(Duration::from_secs(8));
     assert_eq!(worker.enforced(), FIRST);
     docktor.ctl(&["mode", "e2e", "Auto"]);
@@ -276,7 +284,7 @@ fn a_mode_holds_from_the_moment_it_is_set() {
     docktor.until_phase("Active");
     docktor.ctl(&["mode", "e2e", "Observe"]);
     worker.wish("memory tasks");
-    docktor.until("more is wanted", |it| it["status"]["lastDecision"]["action"] == "ScaleUp");
+    until_wanted(&docktor, RAISED);
     thread::sleep(Duration::from_secs(8));
     assert_eq!(worker.enforced(), RAISED);
 }
