@@ -316,7 +316,14 @@ impl Controller {
             },
             None => {
                 let policy = Some(Box::new(Policy::load(entry, &self.parts)));
-                let slot = Slot { policy, waiting: Vec::new(), stale: false, pressed: false, seen: false };
+                let slot = Slot {
+                    policy,
+                    waiting: Vec::new(),
+                    stale: false,
+                    asked: false,
+                    pressed: false,
+                    seen: false,
+                };
                 self.slots.insert(key.clone(), slot);
             }
         }
