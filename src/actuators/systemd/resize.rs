@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::domain::Domain;
 use super::kernel;
-use super::setting::{Setting, controller, property};
+use super::setting::{Setting, controller, is_set_for_good, property};
 use super::shrink::Shrink;
 use crate::actuators::{ActuatorError, Lasts, NewLimit, Obstacle, Resizing};
 use crate::api::condition::Reason;
@@ -50,6 +50,10 @@ struct Plan {
     name: String,
     settings: Vec<(LimitKind, Setting)>,
     shrink: Option<Shrink>,
+    /// The CPUs that it may use at first, where any are allowed from now on.
+    all_cpus: Option<Setting>,
+    /// One of the limits was set for good, so only what is set for good lasts.
+    for_good: bool,
     runs: bool,
     restart_limit: Duration,
 }
@@ -73,6 +77,8 @@ impl Plan {
         let settings = settings?;
         Ok(Self {
             shrink: Shrink::of(&unit, &settings),
+            all_cpus: all_cpus(&unit, &settings, &online),
+            for_good: is_set_for_good(&unit, limits.iter().map(|it| it.kind)),
             runs: matches!(
                 unit.text("ActiveState"),
                 Some("active" | "reloading" | "refreshing" | "activating")
@@ -89,9 +95,14 @@ impl Plan {
             shrink.make_room(domain, &self.name).await?;
         }
         let kept = match lasts {
-            Lasts::UntilReboot => Kept::Runtime,
-            Lasts::Forever => Kept::Persistent,
+            Lasts::UntilReboot if !self.for_good => Kept::Runtime,
+            Lasts::UntilReboot | Lasts::Forever => Kept::Persistent,
         };
+        if let Some(all) = &self.all_cpus {
+            let all = [(property(LimitKind::AllowedCpus), all.value())];
+            let set = domain.manager.set(&self.name, Kept::Runtime, &all).await;
+            set.map_err(|error| domain.failed(&format!("allow {} all CPUs", self.name), error))?;
+        }
         let wanted = self.wanted();
         let values: Vec<(&str, Value<'_>)> =
             wanted.iter().map(|(kind, setting)| (property(*kind), setting.value())).collect();
@@ -121,6 +132,17 @@ impl Plan {
         let done = domain.manager.carry_out(Verb::Restart, &self.name, self.restart_limit).await;
         done.map_err(|error| domain.failed(&format!("restart {}", self.name), error))
     }
+}
+
+/// All CPUs, where a unit that has a set of them is to have none. systemd forgets the set then and leaves it to the
+/// kernel as it was, so it has to be a set of all before.
+fn all_cpus(unit: &Properties, settings: &[(LimitKind, Setting)], online: &[u32]) -> Option<Setting> {
+    let kind = LimitKind::AllowedCpus;
+    let is_limited = Setting::read(kind, unit)?.limit(kind).is_some();
+    let is_freed = settings.iter().any(|(other, setting)| *other == kind && setting.limit(kind).is_none());
+    let all = f64::from(u32::try_from(online.len()).ok()?);
+    let all = (is_limited && is_freed).then(|| Setting::of(kind, Some(all), online, unit).ok());
+    all.flatten().filter(|all| Setting::read(kind, unit).as_ref() != Some(all))
 }
 
 /// What a unit has, when it is not what it was given.
@@ -206,6 +228,17 @@ mod tests {
         assert_eq!(job_limit(Verb::Restart, &Properties::default()), JOB_WAIT, "a slice");
         let slow = Properties::from([("TimeoutStartUSec", Value::from(UNSET - 1))]);
         assert_eq!(job_limit(Verb::Start, &slow), LONGEST_JOB_WAIT);
+    }
+
+    #[test]
+    fn a_set_of_cpus_is_made_one_of_all_before_it_is_lifted() {
+        let unit = |mask: Vec<u8>| Properties::from([("AllowedCPUs", Value::from(mask))]);
+        let lifted = [(LimitKind::AllowedCpus, Setting::Cpus(vec![]))];
+        let kept = [(LimitKind::AllowedCpus, Setting::Cpus(vec![0b1]))];
+        assert_eq!(all_cpus(&unit(vec![0b1]), &lifted, &[0, 1]), Some(Setting::Cpus(vec![0b11])));
+        assert_eq!(all_cpus(&unit(vec![0b11]), &lifted, &[0, 1]), None, "it is one of all already");
+        assert_eq!(all_cpus(&unit(vec![]), &lifted, &[0, 1]), None);
+        assert_eq!(all_cpus(&unit(vec![0b10]), &kept, &[0, 1]), None);
     }
 
     #[test]

@@ -29,6 +29,23 @@ pub(super) const fn property(kind: LimitKind) -> &'static str {
     }
 }
 
+/// The limit's name in a unit file.
+const fn directive(kind: LimitKind) -> &'static str {
+    match kind {
+        LimitKind::CpuQuota => "CPUQuota",
+        _ => property(kind),
+    }
+}
+
+/// Was one of these limits set for good, by `systemctl set-property` without `--runtime`? What is set until the next
+/// boot would then hold until the next `daemon-reload` only.
+pub(super) fn is_set_for_good(unit: &Properties, kinds: impl Iterator<Item = LimitKind>) -> bool {
+    let files = unit.texts("DropInPaths");
+    let lasting = |it: &&str| !it.starts_with("/run/") && it.contains(".control/");
+    let names: Vec<_> = files.into_iter().filter(lasting).filter_map(|it| it.rsplit('/').next()).collect();
+    kinds.into_iter().any(|kind| names.contains(&format!("50-{}.conf", directive(kind)).as_str()))
+}
+
 /// The controller of the kernel's that enforces a limit.
 pub(super) const fn controller(kind: LimitKind) -> &'static str {
     match kind {
@@ -110,6 +127,23 @@ impl Setting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_file_of_set_property_that_outlasts_a_boot_sets_a_limit_for_good() {
+        for (files, expected) in [
+            (vec![], false),
+            (vec!["/run/systemd/system.control/a.service.d/50-CPUQuota.conf"], false),
+            (vec!["/etc/systemd/system/a.service.d/50-CPUQuota.conf"], false),
+            (vec!["/etc/systemd/system.control/a.service.d/50-TasksMax.conf"], false),
+            (vec!["/etc/systemd/system.control/a.service.d/50-CPUQuota.conf"], true),
+            (vec!["/home/ada/.config/systemd/user.control/a.service.d/50-MemoryMax.conf"], true),
+            (vec!["/run/user/1000/systemd/user.control/a.service.d/50-MemoryMax.conf"], false),
+        ] {
+            let unit = Properties::from([("DropInPaths", Value::from(files.clone()))]);
+            let found = is_set_for_good(&unit, [LimitKind::CpuQuota, LimitKind::MemoryMax].into_iter());
+            assert_eq!(found, expected, "{files:?}");
+        }
+    }
 
     #[test]
     fn a_limit_is_written_in_systemds_unit_and_read_back() {

@@ -1,9 +1,12 @@
 //! One connection to a manager, and the task that reads what it tells.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use futures::StreamExt;
 use tokio::sync::broadcast;
 use tokio_util::task::AbortOnDropHandle;
-use zbus::message::Type;
+use zbus::message::{Flags, Message, Type};
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, MatchRule, MessageStream, connection};
 
@@ -14,6 +17,8 @@ use super::{path, private};
 
 /// Signals that wait for a slow listener; it loses the oldest ones beyond, and is told.
 const KEPT_SIGNALS: usize = 1_024;
+/// The pause before the first message that helps the very first one; each one after is twice as long.
+const FIRST_NUDGE: Duration = Duration::from_millis(100);
 /// The bus's name of every manager.
 const NAME: &str = "org.freedesktop.systemd1";
 /// All that a manager tells, it tells of objects below this one.
@@ -51,7 +56,7 @@ impl Link {
         let messages = MessageStream::for_match_rule(rule.build(), &connection, Some(KEPT_SIGNALS)).await?;
         let manager =
             ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
-        manager.subscribe().await?;
+        answered(&connection, manager.subscribe()).await?;
 
         let (sender, _) = broadcast::channel(KEPT_SIGNALS);
         let signals = sender.downgrade();
@@ -86,6 +91,29 @@ impl Link {
             .build()
             .await
     }
+}
+
+/// The answer to the first call. systemd does not see a message that it read together with the end of the handshake
+/// until another one comes, so others come until it answers.
+async fn answered(connection: &Connection, call: impl Future<Output = zbus::Result<()>>) -> zbus::Result<()> {
+    let mut call = pin!(call);
+    let mut pause = FIRST_NUDGE;
+    loop {
+        match tokio::time::timeout(pause, &mut call).await {
+            Ok(answer) => return answer,
+            Err(_) => connection.send(&nudge()?).await?,
+        }
+        pause *= 2;
+    }
+}
+
+/// A message that means nothing and wants no answer.
+fn nudge() -> zbus::Result<Message> {
+    Message::method_call(ROOT, "Ping")?
+        .destination(NAME)?
+        .interface("org.freedesktop.DBus.Peer")?
+        .with_flags(Flags::NoReplyExpected)?
+        .build(&())
 }
 
 /// Passes signals on until the connection ends. It never waits for a listener, as nothing else reads from the

@@ -13,6 +13,8 @@ mod signal;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::{Mutex, Notify, broadcast};
 use zbus::zvariant::OwnedObjectPath;
 pub use zbus::zvariant::Value;
@@ -157,10 +159,8 @@ impl Manager {
     /// # Errors
     /// When the manager does not answer, or the name is none.
     pub async fn unit(&self, name: &str) -> Result<Properties, SystemdError> {
-        let link = self.link().await?;
-        let properties = link.properties(name).await?;
-        let answer = self.within(&link, properties.get_all("")).await?;
-        Ok(Properties::new(answer))
+        let answer = self.ask(|link| async move { link.properties(name).await?.get_all("").await }.boxed());
+        answer.await.map(Properties::new)
     }
 
     /// The control group below which the manager has its units; that of PID 1 may be empty.
@@ -168,11 +168,11 @@ impl Manager {
     /// # Errors
     /// When the manager does not answer.
     pub async fn control_group(&self) -> Result<String, SystemdError> {
-        let link = self.link().await?;
-        let properties = link.own_properties().await?;
-        let group = properties.get("org.freedesktop.systemd1.Manager", "ControlGroup");
-        let group = self.within(&link, group).await?;
-        String::try_from(group).map_err(|error| SystemdError::Garbled(error.into()))
+        const INTERFACE: &str = "org.freedesktop.systemd1.Manager";
+        let group = self.ask(|link| {
+            async move { link.own_properties().await?.get(INTERFACE, "ControlGroup").await }.boxed()
+        });
+        String::try_from(group.await?).map_err(|error| SystemdError::Garbled(error.into()))
     }
 
     /// The names of loaded units that match a pattern as of glob(7).
@@ -180,10 +180,9 @@ impl Manager {
     /// # Errors
     /// When the manager does not answer.
     pub async fn names(&self, pattern: &str) -> Result<Vec<String>, SystemdError> {
-        let link = self.link().await?;
-        let listed = link.manager.list_units_by_patterns(&[], std::slice::from_ref(&pattern));
-        let listed = self.within(&link, listed).await?;
-        Ok(listed.into_iter().map(|unit| unit.0).collect())
+        let listed = self
+            .ask(|link| async move { link.manager.list_units_by_patterns(&[], &[pattern]).await }.boxed());
+        Ok(listed.await?.into_iter().map(|unit| unit.0).collect())
     }
 
     /// Sets properties of a unit, all of them or none. Takes effect at once where the unit runs.
@@ -259,6 +258,22 @@ impl Manager {
             }
         }
         Err(SystemdError::unreachable(tried))
+    }
+
+    /// The answer to a question. It is asked again where the connection had ended unnoticed, as it does when the
+    /// manager executes itself anew or the bus is restarted.
+    async fn ask<'a, T>(
+        &self,
+        question: impl Fn(Arc<Link>) -> BoxFuture<'a, zbus::Result<T>>,
+    ) -> Result<T, SystemdError> {
+        let link = self.link().await?;
+        match self.within(&link, question(Arc::clone(&link))).await {
+            Err(SystemdError::Broken(_)) => {
+                let link = self.link().await?;
+                self.within(&link, question(Arc::clone(&link))).await
+            }
+            answer => answer,
+        }
     }
 
     /// The answer to a call, if it comes in time. A connection that gives none is not used again.

@@ -57,6 +57,17 @@ impl Properties {
         i64::try_from(micros / 1_000).ok().map(Timestamp::from_millis)
     }
 
+    /// Texts; none of them where there are none.
+    #[must_use]
+    pub fn texts(&self, name: &str) -> Vec<&str> {
+        let Some(Value::Array(array)) = self.0.get(name).map(|it| &**it) else { return Vec::new() };
+        let texts = array.iter().map(|it| match it {
+            Value::Str(text) => Some(text.as_str()),
+            _ => None,
+        });
+        texts.flatten().collect()
+    }
+
     /// Bytes; none of them where there are none.
     #[must_use]
     pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
@@ -97,7 +108,10 @@ mod tests {
             ("ActiveEnterTimestamp", Value::from(1_500_000_u64)),
             ("InactiveEnterTimestamp", Value::from(0_u64)),
             ("AllowedCPUs", Value::from(vec![3_u8])),
+            ("DropInPaths", Value::from(vec!["/run/a.conf", "/etc/b.conf"])),
         ]);
+        assert_eq!(unit.texts("DropInPaths"), ["/run/a.conf", "/etc/b.conf"]);
+        assert_eq!(unit.texts("Missing"), [""; 0]);
         assert_eq!(unit.text("Id"), Some("a.service"));
         assert!(unit.is("NeedDaemonReload") && !unit.is("Id") && !unit.is("Missing"));
         assert_eq!((unit.number("MemoryMax"), unit.raw("MemoryMax")), (None, Some(UNSET)));
