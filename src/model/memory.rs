@@ -386,7 +386,7 @@ impl Memory {
         self.limit_change().is_some_and(|it| matches!(it.stage, LimitStage::Applying | LimitStage::Undoing))
     }
 
-    /// Somebody else turned the workload off. Whoever turns it on again decides how many run; nothing is restored.
+    /// Nothing runs, and it was not docktor that stopped it. Whoever turns it on again decides how many run; nothing is restored.
     pub fn turned_off(&mut self, at: Timestamp) {
         self.desired = None;
         self.drift.seen = Some(Past { at, replicas: 0 });

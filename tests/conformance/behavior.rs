@@ -125,7 +125,7 @@ fn bounds_hold_at_once_without_metrics_and_regardless_of_cooldowns() {
                  {\"at\": 1, \"current\": 1}\n{\"at\": 2, \"current\": 12}\n{\"at\": 3, \"current\": 0}";
     assert_eq!(desired(&spec, trace), [5, 3, 10, 0], "and what a person turned off stays off");
     let all = decisions(&spec, trace);
-    assert!(all[3].reason.contains("turned the workload off"), "{:?}", all[3]);
+    assert!(all[3].reason.contains("nothing that it did not stop itself"), "{:?}", all[3]);
 }
 
 #[test]
