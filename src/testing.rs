@@ -66,6 +66,10 @@ pub enum OnResize {
     DieAndRestart,
     /// The call never returns.
     Hang,
+    /// Nothing is changed, and nobody answers.
+    Vanish,
+    /// Nothing is changed: it is not allowed.
+    Deny,
 }
 
 const GIB: f64 = 1_073_741_824.0;
@@ -365,6 +369,17 @@ impl Actuator for World {
                 OnResize::Obey | OnResize::Hang => inner.resize(resizing, usize::MAX),
                 OnResize::Refuse => {
                     let (reason, message) = (Reason::LimitInUse, "memory is in use".to_owned());
+                    return Err(ActuatorError::Refused(Obstacle { reason, message }));
+                }
+                OnResize::Vanish => {
+                    let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                    return Err(ActuatorError::Unreachable {
+                        endpoint: "memory".to_owned(),
+                        source: source.into(),
+                    });
+                }
+                OnResize::Deny => {
+                    let (reason, message) = (Reason::PermissionDenied, "not allowed".to_owned());
                     return Err(ActuatorError::Refused(Obstacle { reason, message }));
                 }
                 OnResize::Break => {

@@ -212,7 +212,6 @@ fn close_verified(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: 
 /// Takes up what a former process left open: leftovers go, replicas that were still to come are made, and
 /// those that were to go are stopped.
 pub async fn recover(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
-    limits::recover(parts, policy, snapshot, now);
     if policy.durable.memory.intents.iter().all(|it| it.limits.is_some()) {
         policy.recovered = true;
         return;

@@ -133,6 +133,11 @@ pub fn failed(parts: &Parts, policy: &mut Policy, ended: &Running, error: &Actua
         policy.obstacle = Some(obstacle);
         return;
     }
+    if matches!(error, ActuatorError::Unreachable { .. }) {
+        // Whether it was done is seen once the target is.
+        policy.obstacle = Some(obstacle);
+        return act::postpone(parts, policy, now);
+    }
     ended.before.restore(&mut policy.durable.memory);
     match error {
         ActuatorError::Refused(it) => {
@@ -183,13 +188,14 @@ fn give_up(
     });
 }
 
-/// Looks whether the change that is open does good, and undoes one that does not. Nothing is touched while `STOP` is
+/// Looks whether the change that is open was made and does good, and undoes one that does not. Nothing is touched while `STOP` is
 /// there; the old limits come back in every mode but those without side effects.
 pub fn follow_up(parts: &Parts, policy: &mut Policy, bound: &Bound, snapshot: &Snapshot, now: Timestamp) {
     if bound.spec.sizing.is_none() {
         // A newer text moves none: what was begun is left as it is.
         return policy.durable.memory.intents.retain(|it| it.limits.is_none());
     }
+    resolve(parts, policy, snapshot, now);
     judge(parts, policy, bound, snapshot, now);
     let may_act = policy.mode().acts();
     let waits = policy.retry_at.is_some_and(|at| at > now);
@@ -248,32 +254,59 @@ pub fn next_look(policy: &Policy) -> Option<Timestamp> {
     }
 }
 
-/// Takes up what a former process left open. What it had set goes on being verified; what it had not, or only in part,
-/// is undone.
-pub fn recover(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: Timestamp) {
-    let Some(intent) = policy.durable.memory.intents.iter().find(|it| it.limits.is_some()).cloned() else {
-        return;
-    };
-    let Some(change) = intent.limits.filter(|it| it.stage == LimitStage::Applying) else { return };
-    let has = |it: &Replica, limit: &NewLimit| {
-        let wanted = change.to.get(limit.kind);
-        wanted.zip(it.limits.of(limit.kind)).is_some_and(|(wanted, is)| !differs(wanted, is))
-    };
-    let is_set = |it: &Replica| {
-        change.replicas.get(&it.id).is_none_or(|before| before.limits.iter().all(|limit| has(it, limit)))
-    };
-    if snapshot.replicas.iter().all(is_set) {
-        if let Some(change) = change_of(policy, &intent.id) {
-            change.stage = LimitStage::Verifying(now);
-        }
+/// Finds out what became of a change of which nobody told the end: the process that made it was killed, or the manager
+/// did not answer. What is set has to prove itself, and what is set in part is undone; where nothing is set, nothing
+/// was done.
+fn resolve(parts: &Parts, policy: &mut Policy, snapshot: &Snapshot, now: Timestamp) {
+    let applying = |it: &&Intent| it.limits.as_ref().is_some_and(|it| it.stage == LimitStage::Applying);
+    let Some(intent) = policy.durable.memory.intents.iter().find(applying).cloned() else { return };
+    if policy.running.iter().any(|it| it.change == intent.id) {
         return;
     }
-    let error = "docktor ended while it set limits".to_owned();
-    give_up(parts, policy, &intent.id, error, intent.at, now);
-    policy.obstacle = Some(Obstacle {
-        reason: Reason::ActionFailed,
-        message: "docktor ended while it set limits; those from before come back".to_owned(),
-    });
+    let Some(change) = intent.limits else { return };
+    match found(&change, snapshot) {
+        Found::Set => {
+            if let Some(change) = change_of(policy, &intent.id) {
+                change.stage = LimitStage::Verifying(now);
+            }
+        }
+        Found::Unset => {
+            policy.durable.memory.settle(&intent.id);
+            policy.durable.memory.take_back_resize(&change.from);
+        }
+        Found::InPart => {
+            let error = "limits were set in part, and nobody told why".to_owned();
+            give_up(parts, policy, &intent.id, error, intent.at, now);
+        }
+    }
+}
+
+/// How much of a change is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// All of it.
+    Set,
+    /// Nothing.
+    Unset,
+    /// Some of it.
+    InPart,
+}
+
+fn found(change: &LimitChange, snapshot: &Snapshot) -> Found {
+    let looked_at = snapshot.replicas.iter().filter_map(|it| Some((it, change.replicas.get(&it.id)?)));
+    let (mut set, mut all) = (0, 0);
+    for (replica, before) in looked_at {
+        for limit in &before.limits {
+            let pair = change.to.get(limit.kind).zip(replica.limits.of(limit.kind));
+            set += usize::from(pair.is_some_and(|(wanted, is)| !differs(wanted, is)));
+            all += 1;
+        }
+    }
+    match set {
+        0 => Found::Unset,
+        set if set == all => Found::Set,
+        _ => Found::InPart,
+    }
 }
 
 fn change_of<'a>(policy: &'a mut Policy, id: &ChangeId) -> Option<&'a mut LimitChange> {

@@ -167,9 +167,7 @@ fn keep_decision(policy: &mut Policy, decision: &Decision) -> News {
     match decisions.back_mut() {
         Some(_) if kept && decision.limited_by.is_none() => return News::No,
         // In mode `Observe` the same is decided again and again.
-        Some(last) if !kept && !decision.act && (last.from, last.to) == (decision.from, decision.desired) => {
-            return News::No;
-        }
+        Some(last) if !kept && !decision.act && moves_alike(last, &decision.record()) => return News::No,
         Some(last) if kept && last.action == Action::None => {
             let limited_by = decision.limited_by.map(|it| it.to_string());
             if last.from == decision.from && last.limited_by == limited_by {
@@ -183,6 +181,12 @@ fn keep_decision(policy: &mut Policy, decision: &Decision) -> News {
         decisions.pop_front();
     }
     News::Yes
+}
+
+fn moves_alike(one: &DecisionRecord, other: &DecisionRecord) -> bool {
+    let moves =
+        |it: &DecisionRecord| (it.action, it.from, it.to, it.limits_before.clone(), it.limits.clone());
+    moves(one) == moves(other)
 }
 
 /// The last one that changed something; before there is one, the last that was kept.

@@ -197,11 +197,16 @@ impl Policy {
                 memory.hold(Hold { direction, until, reason: request.reason.clone(), by: by.clone() });
                 Ok(Event::Hold { policy, until, by: by.clone(), why: request.reason.clone() })
             }
-            Order::Resume { .. } => {
+            Order::Resume { by, .. } => {
+                let was_held = memory.hold.is_some();
                 memory.resume();
                 self.retry_at = None;
                 self.failures = 0;
-                Ok(Event::HoldEnded { policy })
+                Ok(if was_held {
+                    Event::HoldEnded { policy }
+                } else {
+                    Event::Resumed { policy, by: by.clone() }
+                })
             }
             Order::Answer { request: AnswerRequest { id, verdict, reason }, by, .. } => {
                 let answer = memory.approvals.answer(id, *verdict, by, reason.as_deref(), now)?;

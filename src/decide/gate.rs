@@ -4,7 +4,7 @@ use super::Constraints;
 use super::recommend::Way;
 use crate::api::effective::SafetySpec;
 use crate::model::decision::Limitation;
-use crate::model::memory::{HoldDirection, Memory, Purpose, SCALE_DOWN_PERIOD};
+use crate::model::memory::{HoldDirection, Memory, SCALE_DOWN_PERIOD};
 use crate::units::Timestamp;
 
 /// `wanted` where nothing forbids to go there from `from`; else the nearest count that is allowed, and what
@@ -48,19 +48,18 @@ pub fn gate(
     }
 }
 
-/// What forbids limits to move that way for that purpose, whoever asked. Their minimum is kept up even after too many
-/// failures.
+/// What forbids limits to move that way, whoever asked. After too many failures they stay as they are, even outside of
+/// their range: the next change could do the same harm.
 #[must_use]
 pub fn forbids_resize(
     way: Way,
-    purpose: Purpose,
     constraints: &Constraints,
     memory: &Memory,
     safety: SafetySpec,
     now: Timestamp,
 ) -> Option<Limitation> {
     let failed = || {
-        let since = memory.failed.stopped_at.filter(|_| (way, purpose) != (Way::Up, Purpose::Bounds))?;
+        let since = memory.failed.stopped_at?;
         let until = (!safety.retry_after.is_zero()).then(|| since.plus(safety.retry_after));
         Some(Limitation::Failed(until))
     };

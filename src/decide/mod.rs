@@ -96,7 +96,7 @@ pub fn decide(
     }
     let readings = observe::readings(spec, memory, snapshot, now);
     draft.read(spec, &readings);
-    let drift = if mode == Mode::Observe {
+    let drift = if mode == Mode::Observe || !spec.horizontal {
         memory.desired = Some(from);
         Drift::None
     } else if constraints.growing || memory.intents.iter().any(|it| !it.retire.is_empty()) {

@@ -227,6 +227,13 @@ pub enum Event {
         /// To what, and who.
         answer: Box<Answer>,
     },
+    /// A person let docktor go on after failures or contested drift.
+    Resumed {
+        /// Which policy.
+        policy: PolicyKey,
+        /// Who.
+        by: String,
+    },
     /// A person set the mode.
     ModeChanged {
         /// Of which policy.
@@ -372,6 +379,7 @@ impl Event {
             Self::Resume => "Resume",
             Self::Hold { .. } => "Hold",
             Self::HoldEnded { .. } => "HoldEnded",
+            Self::Resumed { .. } => "Resumed",
             Self::ApprovalRequested { .. } => "ApprovalRequested",
             Self::ApprovalWithdrawn { .. } => "ApprovalWithdrawn",
             Self::ApprovalAnswered { verdict: Verdict::Approve, .. } => "Approved",
@@ -399,6 +407,7 @@ impl Event {
             | Self::RolledBack { policy, .. }
             | Self::Hold { policy, .. }
             | Self::HoldEnded { policy }
+            | Self::Resumed { policy, .. }
             | Self::ApprovalRequested { policy, .. }
             | Self::ApprovalWithdrawn { policy, .. }
             | Self::ApprovalAnswered { policy, .. }
@@ -466,6 +475,7 @@ impl Event {
             Self::Hold { until, by, why: Some(why), .. } => format!("held by {by} until {until}: {why}"),
             Self::Hold { until, by, why: None, .. } => format!("held by {by} until {until}"),
             Self::HoldEnded { .. } => "no longer held".to_owned(),
+            Self::Resumed { by, .. } => format!("resumed by {by}"),
             Self::ApprovalRequested { proposal, replaces, .. } => {
                 let Proposal { id, plan, reason, until, .. } = &**proposal;
                 let instead = replaces.as_ref().map(|it| format!(", in place of {it}")).unwrap_or_default();
@@ -579,6 +589,7 @@ impl Event {
                 let Answer { id, plan, by, reason: why, until } = &**answer;
                 info!(policy, id, %plan, %until, by, why, "{reason}");
             }
+            Self::Resumed { by, .. } => info!(policy, by, "{reason}"),
             Self::ModeChanged { mode, by, .. } => info!(policy, ?mode, by, "{reason}"),
             Self::Started { version } => info!(version, "{reason}"),
             Self::Stopping { unfinished } => info!(unfinished, "{reason}"),

@@ -165,6 +165,34 @@ async fn a_change_that_is_refused_for_present_use_changes_nothing_and_is_no_fail
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_manager_that_does_not_answer_is_asked_again_and_that_is_no_failure() {
+    let mut run = started().await;
+    run.world.on_resize(OnResize::Vanish);
+    run.world.set_load(Some(190.0));
+    run.pass(seconds(40)).await;
+    assert_eq!(limits(&run), (Some(200.0), Some(4.0)), "{}", run.story());
+    run.world.on_resize(OnResize::Obey);
+    run.pass(seconds(120)).await;
+    assert_eq!(limits(&run), (Some(300.0), Some(6.0)), "{}", run.story());
+    assert_eq!(run.status().phase, Phase::Active, "{}", run.story());
+    assert!(!reasons(&run).contains(&"ActionFailed".to_owned()), "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_allowed_is_tried_ever_more_seldom_until_it_is() {
+    let mut run = started().await;
+    run.world.on_resize(OnResize::Deny);
+    run.world.set_load(Some(190.0));
+    run.pass(seconds(300)).await;
+    let tried = reasons(&run).iter().filter(|it| *it == "ActionStarted").count();
+    assert!((3..=12).contains(&tried), "{tried} times {}", run.story());
+    assert_eq!(run.condition(ConditionType::AbleToScale).reason, Reason::PermissionDenied);
+    run.world.on_resize(OnResize::Obey);
+    run.pass(seconds(120)).await;
+    assert_eq!(limits(&run), (Some(300.0), Some(6.0)), "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_by_another_hand_is_restored_or_adopted_and_always_told() {
     let mut run = started().await;
     run.world.set_limit_from_outside(CpuQuota, Some(250.0));
@@ -261,6 +289,8 @@ async fn nothing_is_set_in_mode_observe_nor_while_stop_is_there() {
     run.world.set_load(Some(190.0));
     run.pass(seconds(60)).await;
     assert_eq!(limits(&run), (Some(200.0), Some(4.0)), "{}", run.story());
+    let would = reasons(&run).into_iter().filter(|it| it == "ScaleUp").count();
+    assert_eq!(would, 1, "what it would do is told, and told once: {}", run.story());
     run.write("STOP", "");
     run.pass(seconds(5)).await;
     run.set_mode(Mode::Auto).await;

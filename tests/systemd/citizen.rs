@@ -30,6 +30,20 @@ spec:
   scaleUp: {rules: [{metric: cpu.avg, op: '>', value: 80}]}
 ";
 
+/// A policy that raises the tasks of the unit at its first pass.
+const RAISE: &str = "apiVersion: docktor.dev/v1
+kind: ScalingPolicy
+metadata: {name: work}
+spec:
+  target: {systemd: {unit: citizen-work.service}}
+  interval: 2s
+  warmUp: 0s
+  readinessDelay: 0s
+  resources: {tasksMax: {min: 100, max: 150}}
+  scaleUp: {rules: [{metric: tasks.avg, op: '>', value: 0}], step: x1.5}
+  safety: {verify: 2s}
+";
+
 /// docktor, installed; gone with all its traces when dropped. systemd forgets units that are not running and reads
 /// their files anew, so no `daemon-reload` is needed, which takes seconds here.
 struct Installed {
@@ -352,6 +366,29 @@ fn without_the_rule_docktor_may_change_nothing_and_with_it_only_what_it_needs() 
     until("the rule is forgotten", || !try_run(&limit).status.success());
     let message = refusal(&limit);
     assert!(message.contains("authentication required") || message.contains("Access denied"), "{message}");
+}
+
+#[test]
+fn docktor_itself_says_what_is_missing_without_the_rule_and_changes_the_limit_with_it() {
+    let _installed = Installed::new();
+    let rule = Path::new("/etc/polkit-1/rules.d/49-docktor.rules");
+    fs::remove_file(rule).unwrap();
+    run(&["systemd-run", "--unit", UNIT, "-p", "TasksMax=100", "sleep", "1d"]);
+    let pid = property(UNIT, "MainPID");
+    fs::write("/etc/docktor/policies/web.yaml", RAISE).unwrap();
+    run(&["systemctl", "start", "docktor.service"]);
+
+    let status = || fs::read_to_string("/var/lib/docktor/status/web.status.yaml").unwrap_or_default();
+    until("the status says what is missing", || status().contains("PermissionDenied"));
+    assert!(status().contains("polkit rule"), "{}", status());
+    assert_eq!(property(UNIT, "TasksMax"), "100");
+
+    copy(&program("root/etc/polkit-1/rules.d/49-docktor.rules"), rule);
+    until("the limit is raised", || {
+        try_run(&["docktorctl", "resume", "work"]);
+        property(UNIT, "TasksMax") == "150"
+    });
+    assert_eq!(property(UNIT, "MainPID"), pid);
 }
 
 #[test]

@@ -35,9 +35,9 @@ async fn what_happens_to_a_unit_is_told_by_both_managers() {
 async fn a_reload_may_change_anything_and_a_new_execution_ends_the_connection() {
     let manager = Manager::new(SystemdManager::System);
     let mut events = manager.events().await.unwrap();
-    super::unit::run("systemctl", &["daemon-reload"]);
+    super::unit::systemctl(&["daemon-reload"]);
     until(&mut events, Some(&Event::Anything)).await;
-    super::unit::run("systemctl", &["daemon-reexec"]);
+    super::unit::systemctl(&["daemon-reexec"]);
     until(&mut events, None).await;
     assert!(manager.events().await.is_ok(), "and there is a new one");
 }

@@ -1,6 +1,8 @@
 //! Against a real systemd, as root: `make test-systemd` runs these in the testbed's VM, and nothing else does.
 
 mod citizen;
+mod control;
+mod daemon;
 mod events;
 mod instances;
 mod limits;

@@ -12,9 +12,18 @@ use docktor::api::target::SystemdManager;
 /// The VM is emulated, and slow.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Where managers keep what was set of units.
+const CONTROLS: [&str; 4] = [
+    "/run/systemd/system.control",
+    "/etc/systemd/system.control",
+    "/run/user/0/systemd/user.control",
+    "/root/.config/systemd/user.control",
+];
+
 static MADE: AtomicU32 = AtomicU32::new(0);
 
-/// A unit of a test's own. When it is dropped it is stopped, and its files and drop-ins go.
+/// A unit of a test's own. When it is dropped it is stopped, and its files and drop-ins go. systemd forgets units that do
+/// not run and reads their files anew, so nothing needs a `daemon-reload`, which takes seconds here.
 pub struct Unit {
     pub name: String,
     pub manager: SystemdManager,
@@ -39,22 +48,34 @@ impl Unit {
         let name = new_name("scope");
         let unit = name.trim_end_matches(".scope").to_owned();
         // `systemd-run --scope` becomes the program, so it stays in the foreground.
-        let process = Command::new("systemd-run")
-            .args(["--quiet", "--scope", &format!("--unit={unit}"), "sleep", "3600"])
-            .spawn()
-            .unwrap();
+        let words = ["--quiet", "--scope", &format!("--unit={unit}"), "sleep", "3600"];
+        let process = Command::new("systemd-run").args(words).spawn().unwrap();
         let scope = Self { name, manager: SystemdManager::System, file: None, process: Some(process) };
         scope.wait_until("ActiveState", "active");
         scope
     }
 
-    /// A unit whose file is `text`, loaded and not started.
+    /// A unit whose file is `text`, not started.
     pub fn of_file(suffix: &str, text: &str) -> Self {
+        Self::of_file_for(SystemdManager::System, suffix, text)
+    }
+
+    /// The same of a manager.
+    pub fn of_file_for(manager: SystemdManager, suffix: &str, text: &str) -> Self {
         let name = new_name(suffix);
-        let file = PathBuf::from("/run/systemd/system").join(&name);
+        let folder = match manager {
+            SystemdManager::System => "/run/systemd/system",
+            SystemdManager::User => "/run/systemd/user",
+        };
+        let known = fs::exists(folder).unwrap();
+        fs::create_dir_all(folder).unwrap();
+        let file = PathBuf::from(folder).join(&name);
         fs::write(&file, text).unwrap();
-        run("systemctl", &["daemon-reload"]);
-        Self { name, manager: SystemdManager::System, file: Some(file), process: None }
+        let unit = Self { name, manager, file: Some(file), process: None };
+        if !known {
+            unit.systemctl(&["daemon-reload"]);
+        }
+        unit
     }
 
     fn transient(manager: SystemdManager, suffix: &str, words: &[&str]) -> Self {
@@ -121,7 +142,7 @@ impl Unit {
 impl Drop for Unit {
     fn drop(&mut self) {
         let all = self.all();
-        for words in [["stop", &all], ["reset-failed", &all], ["revert", &self.name]] {
+        for words in [["stop", &all], ["reset-failed", &all]] {
             let _ = self.command("systemctl").args(words).output();
         }
         if let Some(mut process) = self.process.take() {
@@ -129,7 +150,7 @@ impl Drop for Unit {
             let _ = process.wait();
         }
         let stem = self.name.split(['.', '@']).next().unwrap_or_default();
-        for folder in ["/run/systemd/system.control", "/etc/systemd/system.control"] {
+        for folder in CONTROLS {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 if entry.file_name().to_string_lossy().starts_with(stem) {
                     let _ = fs::remove_dir_all(entry.path());
@@ -139,7 +160,6 @@ impl Drop for Unit {
         if let Some(file) = &self.file {
             let _ = fs::remove_file(file);
         }
-        let _ = self.command("systemctl").arg("daemon-reload").output();
     }
 }
 
@@ -147,17 +167,18 @@ impl Drop for Unit {
 fn new_name(suffix: &str) -> String {
     let number = MADE.fetch_add(1, Ordering::Relaxed);
     let at = if suffix.starts_with('@') { "" } else { "." };
-    format!("unit{}x{number}{at}{suffix}", std::process::id())
+    format!("e2e-{}x{number}{at}{suffix}", std::process::id())
 }
 
-/// Runs a program that has to succeed.
-pub fn run(program: &str, words: &[&str]) -> String {
-    succeeded(Command::new(program).args(words))
-}
-
+/// What a program prints that has to succeed.
 fn succeeded(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let words = String::from_utf8_lossy(&stderr);
     assert!(status.success(), "{command:?}: {words}");
     String::from_utf8_lossy(&stdout).trim_end().to_owned()
+}
+
+/// Runs `systemctl` on PID 1.
+pub fn systemctl(words: &[&str]) {
+    succeeded(Command::new("systemctl").args(words));
 }

@@ -40,7 +40,7 @@ impl Draft {
             } else if turn == Dimension::Replicas && (moves || would.is_ne()) {
                 Some(Limitation::Turn(Dimension::Replicas))
             } else {
-                gate::forbids_resize(way, sized.purpose, constraints, memory, spec.safety, now)
+                gate::forbids_resize(way, constraints, memory, spec.safety, now)
             };
             if let Some(limitation) = limitation {
                 sized.forbid(ordering, limitation);

@@ -128,6 +128,15 @@ fn a_decision_about_limits_says_what_and_why_and_leaves_the_count_alone() {
 }
 
 #[test]
+fn who_turns_a_unit_on_again_has_not_changed_a_count_that_is_docktors() {
+    let mut world = World::new(&format!("{LIMITS}{RULES}"));
+    world.decide(&idle(&started()), 0);
+    world.decide(&running(0, 0.0), 10);
+    let decision = world.decide(&idle(&started()), 20);
+    assert_eq!((decision.current, decision.drifted), (1, None));
+}
+
+#[test]
 fn apart_a_rule_moves_the_limits_of_its_own_resource_and_one_of_none_moves_all() {
     let sources = "metrics: {queue: {nats: {url: 'nats://h:4222', stream: S, consumer: C}}}\n";
     let rules = |rule: &str| format!("scaleUp: {{rules: [{rule}], step: x2}}\n");
@@ -218,12 +227,13 @@ fn limits_outside_of_their_range_are_brought_into_it_without_rules_or_cooldown()
 }
 
 #[test]
-fn after_too_many_failures_limits_are_still_kept_up_at_their_minimum() {
+fn after_too_many_failures_limits_stay_even_outside_of_their_range() {
     let mut world = World::new(&format!("{LIMITS}{RULES}"));
     world.memory.failed.stopped_at = Some(at(0));
     let below = set(r#"{"cpuQuota": "50%", "memoryMax": "8GiB", "tasksMax": 100}"#);
     let decision = world.decide(&loaded(&below, Some(60.0), Some(60.0), Some(60.0)), 0);
-    assert_eq!(resize(&decision).to.get(LimitKind::CpuQuota), Some(100.0));
+    assert_eq!(resize(&decision).to, below);
+    assert_eq!(decision.limited_by, Some(Limitation::Failed(None)));
 }
 
 #[test]
