@@ -101,7 +101,7 @@ impl Shrink {
     async fn set_high(&self, domain: &Domain, name: &str, bytes: u64) -> Result<(), ActuatorError> {
         let high = [(property(LimitKind::MemoryHigh), Setting::Number(bytes).value())];
         let set = domain.manager.set(name, Kept::Runtime, &high).await;
-        set.map_err(|error| domain.failed(&format!("set MemoryHigh of {name}"), error))
+        set.map_err(|error| domain.failed(&format!("change the limits of {name}"), error))
     }
 }
 
