@@ -14,7 +14,6 @@ use crate::actuators::{ActuatorError, Lasts, NewLimit, Obstacle, Resizing};
 use crate::api::behavior::OnFailure;
 use crate::api::condition::Reason;
 use crate::api::effective::SizingSpec;
-use crate::api::limits::LimitSet;
 use crate::decide::capacity::differs;
 use crate::decide::verdict::{Verdict, verdict};
 use crate::model::change::{Before, ChangeId, Intent, LimitChange, LimitStage};
@@ -40,16 +39,21 @@ pub fn intent(
 ) -> Intent {
     let earlier = policy.durable.memory.limit_change();
     let replicas = snapshot.replicas.iter().filter(|it| it.counts());
-    let replicas = replicas.map(|it| (it.id.clone(), before(it, &resize.to, earlier))).collect();
+    let replicas = replicas.map(|it| (it.id.clone(), before(it, resize, earlier))).collect();
     let from = earlier.map_or(resize.from, |it| it.from);
     let change = LimitChange { from, to: resize.to, replicas, stage: LimitStage::Applying };
     Intent { limits: Some(Box::new(change)), ..decision.intent(id) }
 }
 
-fn before(replica: &Replica, to: &LimitSet, earlier: Option<&LimitChange>) -> Before {
+fn before(replica: &Replica, resize: &Resize, earlier: Option<&LimitChange>) -> Before {
     let known = earlier.and_then(|it| it.replicas.get(&replica.id));
-    let moves = |kind, value| replica.limits.effective(kind).is_none_or(|it| differs(it, value));
-    let moved = to.iter().filter(|(kind, value)| moves(*kind, *value));
+    // A weight that was never set is unknown, and left alone unless it is to change.
+    let changes = |kind| resize.changed().any(|(changed, _)| changed == kind);
+    let moves = |kind, value| match replica.limits.effective(kind) {
+        Some(present) => differs(present, value),
+        None => changes(kind),
+    };
+    let moved = resize.to.iter().filter(|(kind, value)| moves(*kind, *value));
     let moved = moved.map(|(kind, _)| NewLimit { kind, value: replica.limits.of(kind) });
     let mut limits: Vec<NewLimit> = known.map(|it| it.limits.clone()).unwrap_or_default();
     for limit in moved {

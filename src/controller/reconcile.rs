@@ -95,6 +95,7 @@ impl Parts {
         };
         let evaluation = self.is_evaluation(policy, &bound);
         let retiring = policy.retiring();
+        let failed = policy.obstacle.clone();
         policy.evaluated |= evaluation;
         act::note_ended(policy);
         let looked = observe::look(&bound.spec.target, &*bound.actuator, &retiring).await;
@@ -142,7 +143,13 @@ impl Parts {
         let mut acted = false;
         if decision.wants_action() && policy.recovered {
             match act::begin(self, policy, &bound, &decision, &snapshot, now).await {
-                Ok(()) => acted = decision.act && decision.action != Action::None,
+                Ok(()) => {
+                    acted = decision.act && decision.action != Action::None;
+                    // Whether limits can be set by now is known once they are.
+                    if policy.failures > 0 && decision.resize.as_ref().is_some_and(|it| it.changes()) {
+                        policy.obstacle = policy.obstacle.take().or(failed);
+                    }
+                }
                 Err(obstacle) => policy.obstacle = Some(obstacle),
             }
         }

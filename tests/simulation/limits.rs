@@ -187,6 +187,8 @@ async fn what_is_not_allowed_is_tried_ever_more_seldom_until_it_is() {
     let tried = reasons(&run).iter().filter(|it| *it == "ActionStarted").count();
     assert!((3..=12).contains(&tried), "{tried} times {}", run.story());
     assert_eq!(run.condition(ConditionType::AbleToScale).reason, Reason::PermissionDenied);
+    let told = |reason| reasons(&run).iter().filter(|it| *it == reason).count();
+    assert_eq!((told("Degraded"), told("Recovered")), (1, 0), "{}", run.story());
     run.world.on_resize(OnResize::Obey);
     run.pass(seconds(120)).await;
     assert_eq!(limits(&run), (Some(300.0), Some(6.0)), "{}", run.story());
@@ -280,6 +282,16 @@ async fn a_limit_that_was_not_there_is_not_there_again_after_a_rollback() {
     run.pass(seconds(120)).await;
     assert!(reasons(&run).contains(&"RolledBack".to_owned()), "{}", run.story());
     assert_eq!(run.world.limit(CpuQuota), None, "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_weight_that_was_never_set_and_does_not_change_is_left_alone() {
+    let policy = POLICY.replace("    together: true", "    ioWeight: {min: 10, max: 200}");
+    let mut run = started_with(&policy).await;
+    run.world.set_load(Some(190.0));
+    run.pass(seconds(40)).await;
+    assert_eq!(run.world.limit(CpuQuota), Some(300.0), "{}", run.story());
+    assert_eq!(run.world.limit(LimitKind::IoWeight), None, "{}", run.story());
 }
 
 #[tokio::test(start_paused = true)]
