@@ -14,6 +14,8 @@ use crate::actuators::{ActuatorError, Lasts, NewLimit, Obstacle, Resizing};
 use crate::api::behavior::OnFailure;
 use crate::api::condition::Reason;
 use crate::api::effective::SizingSpec;
+use crate::api::limits::{LimitKind, LimitSet};
+use crate::api::target::Target;
 use crate::decide::capacity::differs;
 use crate::decide::verdict::{Verdict, verdict};
 use crate::model::change::{Before, ChangeId, Intent, LimitChange, LimitStage};
@@ -39,13 +41,28 @@ pub fn intent(
 ) -> Intent {
     let earlier = policy.durable.memory.limit_change();
     let replicas = snapshot.replicas.iter().filter(|it| it.counts());
-    let replicas = replicas.map(|it| (it.id.clone(), before(it, resize, earlier))).collect();
+    let touched = touched(policy, resize);
+    let replicas = replicas.map(|it| (it.id.clone(), before(it, resize, touched, earlier))).collect();
     let from = earlier.map_or(resize.from, |it| it.from);
     let change = LimitChange { from, to: resize.to, replicas, stage: LimitStage::Applying };
     Intent { limits: Some(Box::new(change)), ..decision.intent(id) }
 }
 
-fn before(replica: &Replica, resize: &Resize, earlier: Option<&LimitChange>) -> Before {
+/// The limit that an actuator may set for a while on the way to others: less memory is taken from a unit by lowering
+/// what slows it down first. It is written down too, so that it can be brought back.
+fn touched(policy: &Policy, resize: &Resize) -> Option<LimitKind> {
+    let Binding::Bound(bound) = &policy.binding else { return None };
+    let of = |set: &LimitSet| set.get(LimitKind::MemoryMax);
+    let shrinks = of(&resize.to) < of(&resize.from);
+    (shrinks && matches!(bound.spec.target, Target::Systemd(_))).then_some(LimitKind::MemoryHigh)
+}
+
+fn before(
+    replica: &Replica,
+    resize: &Resize,
+    touched: Option<LimitKind>,
+    earlier: Option<&LimitChange>,
+) -> Before {
     let known = earlier.and_then(|it| it.replicas.get(&replica.id));
     // A weight that was never set is unknown, and left alone unless it is to change.
     let changes = |kind| resize.changed().any(|(changed, _)| changed == kind);
@@ -54,7 +71,8 @@ fn before(replica: &Replica, resize: &Resize, earlier: Option<&LimitChange>) -> 
         None => changes(kind),
     };
     let moved = resize.to.iter().filter(|(kind, value)| moves(*kind, *value));
-    let moved = moved.map(|(kind, _)| NewLimit { kind, value: replica.limits.of(kind) });
+    let kinds = moved.map(|(kind, _)| kind).chain(touched);
+    let moved = kinds.map(|kind| NewLimit { kind, value: replica.limits.of(kind) });
     let mut limits: Vec<NewLimit> = known.map(|it| it.limits.clone()).unwrap_or_default();
     for limit in moved {
         if limits.iter().all(|it| it.kind != limit.kind) {
@@ -306,18 +324,30 @@ enum Found {
 
 fn found(change: &LimitChange, snapshot: &Snapshot) -> Found {
     let looked_at = snapshot.replicas.iter().filter_map(|it| Some((it, change.replicas.get(&it.id)?)));
-    let (mut set, mut all) = (0, 0);
+    let (mut set, mut all, mut touched) = (0, 0, 0);
     for (replica, before) in looked_at {
         for limit in &before.limits {
-            let pair = change.to.get(limit.kind).zip(replica.limits.of(limit.kind));
-            set += usize::from(pair.is_some_and(|(wanted, is)| !differs(wanted, is)));
-            all += 1;
+            let is = replica.limits.of(limit.kind);
+            match change.to.get(limit.kind) {
+                Some(wanted) => {
+                    set += usize::from(is.is_some_and(|it| !differs(wanted, it)));
+                    all += 1;
+                }
+                None => touched += usize::from(!is_same(is, limit.value)),
+            }
         }
     }
     match set {
-        0 => Found::Unset,
-        set if set == all => Found::Set,
+        0 if touched == 0 => Found::Unset,
+        set if set == all && touched == 0 => Found::Set,
         _ => Found::InPart,
+    }
+}
+
+fn is_same(one: Option<f64>, other: Option<f64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => !differs(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

@@ -285,6 +285,26 @@ async fn a_limit_that_was_not_there_is_not_there_again_after_a_rollback() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn docktor_killed_while_memory_is_reclaimed_does_not_leave_the_unit_slowed_down() {
+    let unit = POLICY.replace("{compose: {project: shop, service: web}}", "{systemd: {unit: web.service}}");
+    let mut run = started_with(&unit).await;
+    run.world.on_resize(OnResize::Hang);
+    run.world.set_load(Some(50.0));
+    while limits(&run) == (Some(200.0), Some(4.0)) {
+        run.moment().await;
+    }
+    run.world.on_resize(OnResize::Obey);
+    run.world.set_load(Some(100.0));
+    for (kind, value) in [(CpuQuota, 200.0), (MemoryMax, 4.0 * GIB), (LimitKind::MemoryHigh, 2.0 * GIB)] {
+        run.world.set_limit_from_outside(kind, Some(value));
+    }
+    run.kill_and_start_again().await;
+    run.pass(seconds(10)).await;
+    assert_eq!(run.world.limit(LimitKind::MemoryHigh), None, "{}", run.story());
+    assert_eq!(limits(&run), (Some(200.0), Some(4.0)), "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_weight_that_was_never_set_and_does_not_change_is_left_alone() {
     let policy = POLICY.replace("    together: true", "    ioWeight: {min: 10, max: 200}");
     let mut run = started_with(&policy).await;
