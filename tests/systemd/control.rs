@@ -99,7 +99,8 @@ fn follows_the_load(worker: &Worker) {
     assert!(change["reason"].as_str().unwrap().contains("(10 of 10)"), "{change:#}");
     assert_eq!(worker.unit.main_pid(), pid);
     docktor.until_phase("Active");
-    assert_eq!(docktor.events("ActionDone").len(), 4, "{}", docktor.story());
+    // It goes on downwards while nothing is used.
+    assert!(docktor.events("ActionDone").len() >= 4, "{}", docktor.story());
     assert_eq!(docktor.events("ActionFailed"), [] as [&str; 0]);
 }
 

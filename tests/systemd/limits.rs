@@ -306,7 +306,7 @@ async fn a_unit_that_cannot_be_used_says_why() {
 }
 
 #[tokio::test]
-async fn control_goes_on_after_the_manager_executed_itself_anew() {
+async fn control_goes_on_after_a_new_execution_of_the_manager() {
     let unit = Unit::service("exec sleep 3600");
     let moved = Moved::of(&unit);
     moved.give(&[(LimitKind::TasksMax, Some(40.0))]).await.unwrap();
