@@ -124,15 +124,13 @@ fn succeeded(parts: &Parts, policy: &mut Policy, ended: &Running, snapshot: &Sna
     policy.failures = 0;
     policy.retry_at = None;
     policy.obstacle = None;
-    if matches!(ended.kind, Kind::Resize | Kind::Undo) {
-        return limits::succeeded(parts, policy, ended, now);
-    }
     let intents = &policy.durable.memory.intents;
     let removed = intents.iter().find(|it| it.id == ended.change).map_or(0, |it| it.retire.len());
     let (key, change) = (policy.key().clone(), ended.change.clone());
     match ended.kind {
         // Done only once its replicas are verified.
-        Kind::Grow | Kind::Resize | Kind::Undo => return,
+        Kind::Grow => return,
+        Kind::Resize | Kind::Undo => return limits::succeeded(parts, policy, ended, now),
         Kind::Rollback => {
             let undone = Undone::Replicas(u32::try_from(removed).unwrap_or(u32::MAX));
             parts.events.emit(&Event::RolledBack { policy: key, change, undone });

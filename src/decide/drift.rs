@@ -1,5 +1,7 @@
 //! Drift: what to do when somebody else changed the count.
 
+use std::collections::VecDeque;
+
 use crate::api::behavior::OnDrift;
 use crate::api::effective::DriftSpec;
 use crate::model::memory::{MAX_RESTORES, Memory, Past, RESTORE_PERIOD};
@@ -61,12 +63,13 @@ pub fn assess(spec: DriftSpec, memory: &mut Memory, current: u32, now: Timestamp
         memory.drift.hold_until = Some(now.plus(spec.hold_for));
         return held(memory, now);
     }
-    let recent = memory.drift.restores.iter().filter(|it| now.since(**it) < RESTORE_PERIOD).count();
-    if memory.drift.contested || recent >= MAX_RESTORES {
-        memory.drift.contested = true;
-        return Drift::Contested { left };
-    }
-    Drift::Restore { left }
+    memory.drift.contested |= is_restored_too_often(&memory.drift.restores, now);
+    if memory.drift.contested { Drift::Contested { left } } else { Drift::Restore { left } }
+}
+
+/// Did docktor restore so often lately that somebody must be undoing it?
+pub(super) fn is_restored_too_often(restores: &VecDeque<Timestamp>, now: Timestamp) -> bool {
+    restores.iter().filter(|it| now.since(**it) < RESTORE_PERIOD).count() >= MAX_RESTORES
 }
 
 /// The first count that docktor sees, or sees again after the workload was turned off. Who turns it on (a person,

@@ -2,11 +2,12 @@
 //! was reloaded, a container that was made anew).
 
 use super::capacity;
+use super::drift::is_restored_too_often;
 use crate::api::behavior::OnLimitsDrift;
 use crate::api::effective::{DriftSpec, SizingSpec};
 use crate::api::limits::LimitSet;
 use crate::model::decision::Resize;
-use crate::model::memory::{MAX_RESTORES, RESTORE_PERIOD, SizingMemory};
+use crate::model::memory::SizingMemory;
 use crate::model::observation::Snapshot;
 use crate::units::Timestamp;
 
@@ -74,12 +75,8 @@ pub fn assess(
     if now < until {
         return LimitsDrift::Settling { change, until };
     }
-    let recent = memory.drift.restores.iter().filter(|it| now.since(**it) < RESTORE_PERIOD).count();
-    if memory.drift.contested || recent >= MAX_RESTORES {
-        memory.drift.contested = true;
-        return LimitsDrift::Contested { change };
-    }
-    LimitsDrift::Restore { change }
+    memory.drift.contested |= is_restored_too_often(&memory.drift.restores, now);
+    if memory.drift.contested { LimitsDrift::Contested { change } } else { LimitsDrift::Restore { change } }
 }
 
 #[cfg(test)]
